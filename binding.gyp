@@ -1,0 +1,70 @@
+# Linux links no libstdc++ (native/nostd.cc stands in for the few functions used), so that the
+# binary needs nothing but libc, and exports only the two entry points of Node-API.
+# -z nodelete: a waiter that a dead network server holds in the kernel may outlive its worker
+# thread, and must find its code when it returns.
+{
+  "targets": [
+    {
+      "target_name": "holdfast",
+      "sources": [
+        "native/addon.cc",
+        "native/courtesy.cc",
+        "native/environment.cc",
+        "native/exclusive_file.cc",
+        "native/lock_handle.cc",
+        "native/lock_waiter.cc",
+        "native/sidecar.cc",
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+      ],
+      "cflags": ["-ffunction-sections", "-fdata-sections"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "cflags_cc": [
+        "-std=c++20",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-Wall",
+        "-Wextra",
+        "-fvisibility=hidden",
+        "-fvisibility-inlines-hidden",
+      ],
+      "conditions": [
+        ["OS!='win'", {
+          "sources": ["native/posix/os.cc", "native/posix/system.cc", "native/posix/thread.cc"],
+        }],
+        ["OS=='linux'", {
+          "sources": ["native/nostd.cc"],
+          "ldflags": [
+            "-nodefaultlibs",
+            "-static-libgcc",
+            "-Wl,-z,relro,-z,now,-z,nodelete",
+            "-Wl,--gc-sections",
+            "-Wl,--no-undefined-version",
+            "-Wl,--version-script=<(module_root_dir)/native/napi.map",
+          ],
+          "libraries": ["-lc", "-lgcc"],
+        }],
+        ["OS=='mac'", {
+          "xcode_settings": {
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+            "MACOSX_DEPLOYMENT_TARGET": "11.0",
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "GCC_ENABLE_CPP_RTTI": "NO",
+            "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
+          },
+        }],
+        ["OS=='win'", {
+          "sources": ["native/win32/os.cc", "native/win32/system.cc", "native/win32/thread.cc"],
+          "msvs_settings": {
+            "VCCLCompilerTool": {"ExceptionHandling": 0, "AdditionalOptions": ["/std:c++20"]},
+          },
+          "defines": ["_HAS_EXCEPTIONS=0"],
+        }],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,88 @@
+#include "lock_waiter.h"
+
+#include <algorithm>
+
+namespace holdfast {
+
+LockWaiter::LockWaiter(const LockRequest& request, const LocalVolumes& volumes)
+    : path_(request.path),
+      text_(request.text, request.textSize),
+      request_(request),
+      volumes_(volumes) {
+  request_.path = path_.c_str();
+  request_.text = text_.data();
+}
+
+os::Failure LockWaiter::start(Finished finished, void* context) {
+  finished_ = finished;
+  context_ = context;
+  retain();
+  const os::Failure failure = thread_.start(run, this);
+  if (failure) drop();
+  return failure;
+}
+
+void LockWaiter::run(void* self) {
+  auto* waiter = static_cast<LockWaiter*>(self);
+  waiter->finish(waiter->handle_.acquire(waiter->request_, waiter->volumes_, &waiter->interrupt_));
+  waiter->drop();
+}
+
+void LockWaiter::finish(Outcome outcome) {
+  {
+    // One critical section: either cancel() came first and the grant goes back here, or the grant
+    // came first and cancel() says so. Releasing after the mutex would let a canceller believe
+    // that nothing is held while it still is.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (cancelled_ && isGrant(outcome)) {
+      handle_.release();
+      outcome = Outcome::cancelled;
+    }
+    outcome_ = outcome;
+    hasResult_ = true;
+    if (finished_ != nullptr && !detached_) finished_(this, context_);
+  }
+  done_.set();
+}
+
+bool LockWaiter::cancel() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (hasResult_) return true;
+  cancelled_ = true;
+  interrupt_.request();
+  return false;
+}
+
+void LockWaiter::detach() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    detached_ = true;
+  }
+  thread_.detach();
+}
+
+void LockWaiter::drop() {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+Outcome waitHere(const LockRequest& request, const LocalVolumes& volumes, double limitMs,
+                 LockHandle& handle) {
+  constexpr double kForever = 1e12;  // 31 years; the sum with the clock must not overflow
+  auto* waiter = new LockWaiter(request, volumes);
+  if (const os::Failure failure = waiter->start(nullptr, nullptr)) {
+    waiter->drop();
+    return handle.fail(failure);
+  }
+  const auto limitNs = static_cast<std::uint64_t>(std::min(limitMs, kForever) * 1e6);
+  if (!waiter->waitFinished(limitNs)) {
+    while (!waiter->cancel() && !waiter->waitFinished(kCancelRepeatNs)) {
+    }
+  }
+  waiter->join();
+  handle.takeFrom(waiter->handle());
+  const Outcome outcome = waiter->outcome();
+  waiter->drop();
+  return outcome;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,87 @@
+// LockWaiter: one thread that waits in the kernel for one lock, and how to get it out.
+//
+// The thread is our own. A waiter in libuv's pool would, four times over, stop every fs and dns
+// call of the program. It is joined when its result is taken, or when the JavaScript environment
+// (a worker thread, the process) goes away. While it runs, nothing but the waiter's own members is
+// shared with it: the lock is granted into a handle of its own and moved out afterwards.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "lock_handle.h"
+#include "os.h"
+
+namespace holdfast {
+
+class LockWaiter {
+ public:
+  // Called on the waiter's thread, once, when there is a result.
+  using Finished = void (*)(LockWaiter* waiter, void* context);
+
+  LockWaiter(const LockRequest& request, const LocalVolumes& volumes);
+  LockWaiter(const LockWaiter&) = delete;
+  LockWaiter& operator=(const LockWaiter&) = delete;
+
+  os::Failure start(Finished finished, void* context);
+
+  // Gives the wait up; a grant that comes after this is given back at once, without a word. True
+  // when there is a result already (perhaps a grant: it was faster). False when the thread is on
+  // its way out: call again, for a wake-up may be lost (os.h, Interrupt).
+  bool cancel();
+  bool waitFinished(std::uint64_t timeoutNs) { return done_.wait(timeoutNs); }
+  // After the result, or after waitFinished(): the thread is gone when this returns.
+  void join() { thread_.join(); }
+  // For a thread that the kernel does not let go (a dead network server). It will find its own way
+  // out, give back what it was granted, and tell nobody.
+  void detach();
+
+  // The result; read it after join().
+  Outcome outcome() const { return outcome_; }
+  LockHandle& handle() { return handle_; }
+
+  // Owners: the environment, the thread, and the JavaScript object that can cancel.
+  void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void drop();
+
+  // Links of Environment's list of running waiters, and what JavaScript gave it to keep.
+  LockWaiter* next = nullptr;
+  LockWaiter* before = nullptr;
+  void* attachment = nullptr;
+  bool keepsAlive = false;
+
+ private:
+  ~LockWaiter() = default;
+  static void run(void* self);
+  void finish(Outcome outcome);
+
+  LockHandle handle_;
+  std::string path_;
+  std::string text_;
+  LockRequest request_;
+  LocalVolumes volumes_;
+  os::Interrupt interrupt_;
+  os::Thread thread_;
+  os::Event done_;
+  Finished finished_ = nullptr;
+  void* context_ = nullptr;
+  std::atomic<int> references_{1};
+
+  std::mutex mutex_;  // guards what follows
+  bool hasResult_ = false;
+  bool cancelled_ = false;
+  bool detached_ = false;
+  Outcome outcome_ = Outcome::cancelled;
+};
+
+// Waits on a thread of its own while the calling thread blocks, at most `limitMs`. The answer is
+// Outcome::cancelled when the limit ran out.
+Outcome waitHere(const LockRequest& request, const LocalVolumes& volumes, double limitMs,
+                 LockHandle& handle);
+
+// How often a cancelled waiter is asked again to leave, where a wake-up may have been lost.
+constexpr std::uint64_t kCancelRepeatNs = 1'000'000;
+
+}  // namespace holdfast

@@ -1,0 +1,222 @@
+/**
+ * One attempt on one file: what is asked of the addon, and what its answers mean.
+ *
+ * The addon judges nothing. It answers "unjudged" when a filesystem has not been vouched for, and
+ * "no such file" when a sidecar's folder is missing; both are settled here, then asked again.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { LockError } from './errors.js';
+import { isLocal, type FilesystemInfo } from './filesystem.js';
+import {
+  addon,
+  failureError,
+  Flag,
+  isFailure,
+  Outcome,
+  returnHandle,
+  systemError,
+  takeHandle,
+  type Handle,
+} from './native.js';
+import { absolute, resourceFile, sidecarFile } from './lock-path.js';
+import type { LockOptions } from './options.js';
+import {
+  defaultOwner,
+  describeHolder,
+  describeProcess,
+  holderText,
+  holderTextPrefix,
+  parseHolder,
+  type HolderInfo,
+} from './owner.js';
+
+const maxRemedies = 10;
+
+/** What is to be locked, and how; made once for a call, whatever it takes to get there. */
+export interface LockTarget {
+  /** The resource, absolute; where it is a link, what it points to. */
+  readonly resource: string;
+  /** The file that is locked. */
+  readonly lockPath: string;
+  readonly shared: boolean;
+  readonly sidecar: boolean;
+  /** Bits of `Flag`; verdicts on the filesystem are added as they are found. */
+  flags: number;
+  readonly mode: number;
+  readonly owner: string | undefined;
+  readonly allowNetwork: boolean;
+}
+
+export function targetOf(resource: string | URL, options: LockOptions): LockTarget {
+  const shared = options.shared === true;
+  const sidecar = options.sidecar !== false;
+  // Without a sidecar the kernel follows the resource's links itself.
+  const file = sidecar ? resourceFile(resource) : absolute(resource);
+  return {
+    resource: file,
+    lockPath: sidecar ? sidecarFile(file, options) : file,
+    shared,
+    sidecar,
+    flags: (shared ? Flag.shared : 0) | (sidecar ? Flag.sidecar : 0),
+    mode: options.fileMode ?? -1,
+    owner: options.owner,
+    allowNetwork: options.network === 'allow',
+  };
+}
+
+/** A lock that was granted: `recovered` when the holder before died without releasing it. */
+export interface Grant {
+  handle: Handle;
+  outcome: Outcome;
+}
+
+/**
+ * One attempt without waiting for a holder; undefined when there is one. `mayBlock: false` also
+ * answers undefined where the attempt itself could block this thread: out of courtesy to waiters
+ * (native/courtesy.h), or on a network filesystem.
+ *
+ * @throws {LockError} when the attempt cannot be made
+ */
+export function tryNow(target: LockTarget, mayBlock: boolean): Grant | undefined {
+  const handle = takeHandle();
+  const { lockPath, mode } = target;
+  for (let tries = 0; mayBlock || (target.flags & Flag.network) === 0; tries++) {
+    const flags = mayBlock ? target.flags : target.flags | Flag.noPause;
+    const outcome = addon.tryAcquire(lockPath, flags, mode, signature(target), handle);
+    if (outcome === Outcome.granted || outcome === Outcome.recovered) return { handle, outcome };
+    if (outcome === Outcome.busy) break;
+    remedy(target, outcome, handle, tries);
+  }
+  returnHandle(handle);
+  return undefined;
+}
+
+/**
+ * The same, but the thread blocks for up to `timeoutMs`; undefined when that ran out.
+ *
+ * @throws {LockError} `ERR_LOCK_HELD` when this very thread is the holder
+ */
+export function tryBlocking(target: LockTarget, timeoutMs: number): Grant | undefined {
+  const handle = takeHandle();
+  for (let tries = 0; ; tries++) {
+    const { lockPath, flags, mode } = target;
+    const text = signature(target);
+    const outcome = addon.acquireSync(lockPath, flags, mode, text, handle, timeoutMs);
+    if (outcome === Outcome.granted || outcome === Outcome.recovered) return { handle, outcome };
+    if (outcome === Outcome.cancelled || outcome === Outcome.deadlock) {
+      returnHandle(handle);
+      if (outcome === Outcome.deadlock) throw heldError(target);
+      return undefined;
+    }
+    remedy(target, outcome, handle, tries);
+  }
+}
+
+/** False for an outcome that {@link remedy} may change. */
+export function isSettled(outcome: Outcome): boolean {
+  return (
+    outcome !== Outcome.unjudged && outcome !== Outcome.failed && outcome !== Outcome.notRegular
+  );
+}
+
+/**
+ * Makes the next attempt possible after one that came back unsettled: judges the filesystem, makes
+ * the sidecar's folder.
+ *
+ * @throws {LockError} when nothing can be done about it
+ */
+export function remedy(target: LockTarget, outcome: Outcome, handle: Handle, tries: number): void {
+  const { lockPath: path } = target;
+  if (outcome === Outcome.unjudged) {
+    target.flags |= judge(target);
+    return;
+  }
+  if (outcome === Outcome.notRegular) {
+    const message = `cannot lock ${path}: it is not a regular file`;
+    throw new LockError('ERR_LOCK_NOT_REGULAR', message, { path });
+  }
+  const error = failureError(addon.failureOf(handle), path);
+  const { code } = error.cause as NodeJS.ErrnoException;
+  if (code !== 'ENOENT') throw error;
+  if (!target.sidecar) {
+    const message = `cannot lock ${path}: it does not exist`;
+    throw new LockError('ERR_LOCK_NOT_FOUND', message, { path, cause: error.cause });
+  }
+  // Somebody who removes the folder as fast as we make it shall not keep us for ever.
+  if (tries >= maxRemedies) throw error;
+  makeFolder(path);
+}
+
+/** What an exclusive holder will write into the sidecar. */
+export function signature(target: LockTarget): string {
+  if (!target.sidecar || target.shared) return '';
+  if (target.owner !== signedOwner || signedPrefix === '') {
+    signedOwner = target.owner;
+    process_ ??= describeProcess(addon.processStart(process.pid));
+    signedPrefix = holderTextPrefix(target.owner ?? (ownName ??= defaultOwner()), process_);
+  }
+  return holderText(signedPrefix, Date.now());
+}
+
+let signedOwner: string | undefined;
+let signedPrefix = '';
+let ownName: string | undefined;
+let process_: ReturnType<typeof describeProcess> | undefined;
+
+/** The holder that the sidecar names, if any. It may have died since. */
+export function namedHolder(target: LockTarget): HolderInfo | null {
+  const text = target.sidecar ? addon.readSidecar(target.lockPath) : undefined;
+  return text === undefined ? null : parseHolder(text);
+}
+
+export function heldError(target: LockTarget): LockError {
+  const holder = namedHolder(target);
+  return new LockError('ERR_LOCK_HELD', `${target.resource} is held by ${describeHolder(holder)}`, {
+    path: target.lockPath,
+    holder,
+  });
+}
+
+export function timeoutError(target: LockTarget, timeoutMs: number): LockError {
+  const holder = namedHolder(target);
+  const who = describeHolder(holder);
+  return new LockError(
+    'ERR_LOCK_TIMEOUT',
+    `timed out after ${timeoutMs} ms: ${target.resource} is held by ${who}`,
+    { path: target.lockPath, holder },
+  );
+}
+
+function judge(target: LockTarget): number {
+  const info = nearestFilesystem(target.lockPath);
+  if (isLocal(info)) return Flag.local;
+  if (target.allowNetwork) return Flag.network;
+  const { lockPath: path } = target;
+  throw new LockError(
+    'ERR_LOCK_FS_UNSUPPORTED',
+    `cannot lock ${path}: ${info.type || 'an unknown filesystem'} may let two holders in ` +
+      "(a network or shared folder); { network: 'allow' } locks there at your own risk",
+    { path },
+  );
+}
+
+/** A sidecar may be on its way into a folder that does not exist yet. */
+function nearestFilesystem(path: string): FilesystemInfo {
+  for (let at = path; ; at = dirname(at)) {
+    const info = addon.fsInfo(at);
+    if (!isFailure(info)) return info;
+    const missing = ['ENOENT', 'ENOTDIR'].includes(systemError(info, at).code);
+    if (!missing || at === dirname(at)) throw failureError(info, path);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new LockError('ERR_LOCK_SYSTEM', `cannot lock ${path}: ${code} (mkdir)`, { path, cause });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The only module that loads the addon, and the only one that knows its numbers.
+ *
+ * Failures of the system come out of the addon as values, `{ errno, syscall }`; here they become
+ * typed errors.
+ */
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+import { LockError, type LockErrorCode, type SystemError } from './errors.js';
+import type { FilesystemInfo } from './filesystem.js';
+
+declare const opaque: unique symbol;
+/** An open, locked file, or room for one. Opaque: no descriptor ever reaches JavaScript. */
+export interface Handle {
+  readonly [opaque]: 'handle';
+}
+/** A thread that waits in the kernel. */
+export interface Waiter {
+  readonly [opaque]: 'waiter';
+}
+/** A failed system call. */
+export interface Failure {
+  errno: number;
+  syscall: string;
+}
+
+/** How an attempt ended; the numbers are those of `Outcome` in native/lock_handle.h. */
+export const Outcome = {
+  granted: 0,
+  busy: 1,
+  cancelled: 2,
+  unjudged: 3,
+  failed: 4,
+  notRegular: 5,
+  deadlock: 6,
+  recovered: 7,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+/** Bits of a request; the numbers are those of `LockRequest::Flag` in native/lock_handle.h. */
+export const Flag = { shared: 1, sidecar: 2, network: 4, local: 8, noPause: 16 } as const;
+
+interface Addon {
+  createHandle(): Handle;
+  tryAcquire(path: string, flags: number, mode: number, text: string, handle: Handle): Outcome;
+  acquireSync(
+    path: string,
+    flags: number,
+    mode: number,
+    text: string,
+    handle: Handle,
+    timeoutMs: number,
+  ): Outcome;
+  startWait(
+    path: string,
+    flags: number,
+    mode: number,
+    text: string,
+    finished: () => void,
+  ): Waiter | Failure;
+  cancelWait(waiter: Waiter): boolean;
+  collect(waiter: Waiter, handle: Handle): Outcome;
+  release(handle: Handle): void;
+  failureOf(handle: Handle): Failure;
+  previousOf(handle: Handle): string;
+  stillNamed(handle: Handle, path: string): boolean | Failure;
+  readSidecar(path: string): string | undefined;
+  readLink(path: string): string | undefined | Failure;
+  createExclusive(
+    path: string,
+    bytes: Uint8Array,
+    durable: boolean,
+    mode: number,
+  ): Failure | undefined;
+  processStart(pid: number): number | undefined;
+  fsInfo(path: string): FilesystemInfo | Failure;
+}
+
+export const addon: Addon = load();
+
+function load(): Addon {
+  const require = createRequire(import.meta.url);
+  const find = require('node-gyp-build') as (root: string) => Addon;
+  try {
+    return find(fileURLToPath(new URL('..', import.meta.url)));
+  } catch (cause) {
+    const target = `${process.platform}-${process.arch}${libcName()}`;
+    throw new LockError(
+      'ERR_LOCK_NATIVE_MISSING',
+      `holdfast has no compiled addon for ${target} (Node-API 8). ` +
+        'Build it with a C++20 compiler, Python 3 and make: npm explore holdfast -- npm run build:native',
+      { cause },
+    );
+  }
+}
+
+function libcName(): string {
+  if (process.platform !== 'linux') return '';
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } };
+  const version = report?.header?.glibcVersionRuntime;
+  return version === undefined ? ' (musl)' : ` (glibc ${version})`;
+}
+
+const spare: Handle[] = [];
+const maxSpare = 64;
+
+/** A free handle; give it back with {@link returnHandle}. Making one costs more than a lock. */
+export function takeHandle(): Handle {
+  return spare.pop() ?? addon.createHandle();
+}
+
+/** Takes back a handle that holds nothing. */
+export function returnHandle(handle: Handle): void {
+  if (spare.length < maxSpare) spare.push(handle);
+}
+
+/** Gives up a wait whose result nobody wants. A wake-up may be lost, hence the repetition. */
+export function cancelUntilGone(waiter: Waiter): void {
+  if (!addon.cancelWait(waiter)) setTimeout(cancelUntilGone, 1, waiter).unref();
+}
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+export function isFailure(value: unknown): value is Failure {
+  return typeof value === 'object' && value !== null && 'syscall' in value && 'errno' in value;
+}
+
+/** The failed call as Node would report it: the `cause` of a LockError. */
+export function systemError(failure: Failure, path: string): SystemError {
+  const code = errnoNames.get(failure.errno) ?? `E${failure.errno}`;
+  const error = new Error(`${code}: ${failure.syscall} '${path}'`) as SystemError;
+  error.errno = -failure.errno;
+  error.code = code;
+  error.syscall = failure.syscall;
+  error.path = path;
+  return error;
+}
+
+/** Why the system refused, as a typed error that names path, call and code. */
+export function failureError(failure: Failure, path: string): LockError {
+  const cause = systemError(failure, path);
+  const code = codeFor(cause);
+  return new LockError(code, `cannot lock ${path}: ${cause.code} (${cause.syscall})`, {
+    path,
+    cause,
+  });
+}
+
+function codeFor(cause: SystemError): LockErrorCode {
+  const unsupported = ['ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'].includes(cause.code);
+  if (unsupported && /flock|LockFile/i.test(cause.syscall)) return 'ERR_LOCK_FS_UNSUPPORTED';
+  return 'ERR_LOCK_SYSTEM';
+}
+
+/**
+ * Creates a file that must not exist yet, complete or not at all: open(2) with `O_CREAT|O_EXCL`,
+ * write, and with `durable` fsync(2) of the file and of its directory.
+ *
+ * @throws {SystemError} `EEXIST` when anything stands at the path; any other failure leaves no file.
+ */
+export function createExclusive(
+  path: string,
+  bytes: Uint8Array,
+  { durable, mode = -1 }: { durable: boolean; mode?: number },
+): void {
+  const failure = addon.createExclusive(path, bytes, durable, mode);
+  if (failure !== undefined) throw systemError(failure, path);
+}

@@ -1,0 +1,116 @@
+/**
+ * Who holds a lock: what the holder writes into the sidecar, and what others read there.
+ *
+ * It is written for people. Nothing here decides whether a lock is held: a pid is reused, a host
+ * is renamed, and a holder that died still stands in the file.
+ */
+import { hostname, userInfo } from 'node:os';
+import { basename, relative } from 'node:path';
+
+/** The holder of a lock, as it described itself when it was granted the lock. */
+export interface HolderInfo {
+  /** `user@host` unless the `owner` option said otherwise. */
+  readonly owner: string;
+  readonly pid: number;
+  /** When the process began, if the system tells; pids are reused, this pair is not. */
+  readonly startedAt: Date | null;
+  readonly host: string;
+  /** Program and script, without further arguments (they may hold secrets). */
+  readonly command: string;
+  /** When the lock was granted, by the wall clock of the holder. */
+  readonly since: Date;
+}
+
+/** What does not change while a process lives. */
+export interface ProcessInfo {
+  pid: number;
+  startedAt: number | undefined;
+  host: string;
+  command: string;
+}
+
+const maxFieldLength = 120;
+
+/** `user@host`, the owner where none was named. A container may have no user database. */
+export function defaultOwner(): string {
+  let user: string;
+  try {
+    user = userInfo().username;
+  } catch {
+    user = `uid${process.getuid?.() ?? ''}`;
+  }
+  return `${user}@${hostname()}`;
+}
+
+/** Describes this process; `startedAt` in milliseconds since 1970, if known. */
+export function describeProcess(startedAt: number | undefined): ProcessInfo {
+  const script = process.argv[1];
+  const words = [basename(process.execPath)];
+  if (script !== undefined) {
+    const near = relative(process.cwd(), script);
+    words.push(near === '' || near.startsWith('..') ? script : near);
+  }
+  return { pid: process.pid, startedAt, host: hostname(), command: words.join(' ') };
+}
+
+/**
+ * The sidecar's text up to the time of the grant, which {@link holderText} adds: everything else
+ * stays the same from one grant to the next.
+ */
+export function holderTextPrefix(owner: string, info: ProcessInfo): string {
+  const fixed = {
+    owner: shorten(owner),
+    pid: info.pid,
+    startedAt: info.startedAt ?? null,
+    host: shorten(info.host),
+    command: shorten(info.command),
+  };
+  return `${JSON.stringify(fixed).slice(0, -1)},"since":`;
+}
+
+/** The line that a holder writes into its sidecar; see {@link parseHolder} for the way back. */
+export function holderText(prefix: string, sinceMs: number): string {
+  return `${prefix}${sinceMs}}`;
+}
+
+/** The holder that a sidecar names; null when the text is not one of ours. */
+export function parseHolder(text: string): HolderInfo | null {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof raw !== 'object' || raw === null) return null;
+  const { owner, pid, startedAt, host, command, since } = raw as Record<string, unknown>;
+  if (typeof owner !== 'string' || typeof pid !== 'number' || typeof since !== 'number')
+    return null;
+  return {
+    owner,
+    pid,
+    startedAt: typeof startedAt === 'number' ? new Date(startedAt) : null,
+    host: typeof host === 'string' ? host : '',
+    command: typeof command === 'string' ? command : '',
+    since: new Date(since),
+  };
+}
+
+/** `alice@host (pid 4242 on host: node deploy.js) since …`, for messages. */
+export function describeHolder(holder: HolderInfo | null): string {
+  if (holder === null) return 'somebody who left no name (shared holders, or another program)';
+  const { owner, pid, host, command, since } = holder;
+  const when = Number.isNaN(since.getTime()) ? 'an unknown time' : since.toISOString();
+  return `${owner} (pid ${pid} on ${host}: ${command}) since ${when}`;
+}
+
+/** JSON writes a control character as six; three fields of this size fit the sidecar in any case. */
+function shorten(text: string): string {
+  let room = maxFieldLength;
+  let end = 0;
+  for (const character of text) {
+    room -= Buffer.byteLength(JSON.stringify(character)) - 2;
+    if (room < 0) return `${text.slice(0, end)}…`;
+    end += character.length;
+  }
+  return text;
+}
