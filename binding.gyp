@@ -11,6 +11,8 @@
         "native/courtesy.cc",
         "native/environment.cc",
         "native/exclusive_file.cc",
+        "native/file_exports.cc",
+        "native/lock_exports.cc",
         "native/lock_handle.cc",
         "native/lock_waiter.cc",
         "native/sidecar.cc",
@@ -21,7 +23,8 @@
         "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS",
         "NODE_ADDON_API_DISABLE_DEPRECATED",
       ],
-      "cflags": ["-ffunction-sections", "-fdata-sections"],
+      "cflags!": ["-O3"],
+      "cflags": ["-O2", "-ffunction-sections", "-fdata-sections"],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": [
         "-std=c++20",
@@ -58,7 +61,7 @@
           },
         }],
         ["OS=='win'", {
-          "sources": ["native/win32/os.cc", "native/win32/system.cc", "native/win32/thread.cc"],
+          "sources": ["<!@(node -p \"require('fs').readdirSync('native/win32').filter((f) => f.endsWith('.cc')).map((f) => 'native/win32/' + f).join(' ')\")"],
           "msvs_settings": {
             "VCCLCompilerTool": {"ExceptionHandling": 0, "AdditionalOptions": ["/std:c++20"]},
           },

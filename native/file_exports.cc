@@ -1,0 +1,66 @@
+// Files, links and processes, as JavaScript asks about them. A failure of the system is a result,
+// `{ errno, syscall }`; undefined stands for "none".
+#include "exclusive_file.h"
+#include "exports.h"
+#include "sidecar.h"
+#include "values.h"
+
+namespace holdfast {
+
+// (path): the text of the holder that the sidecar at `path` names, or undefined. Locks nothing.
+napi_value readSidecar(const Call& call) {
+  const Utf8 path(call, 0);
+  if (!path.isPath()) return call.misuse("expected (path)");
+  const sidecar::Contents contents = sidecar::readAt(path.text());
+  return contents.held ? call.string(contents.text) : nullptr;
+}
+
+// (path): the target of a symbolic link, or undefined.
+napi_value readLink(const Call& call) {
+  const Utf8 path(call, 0);
+  if (!path.isPath()) return call.misuse("expected (path)");
+  std::string target;
+  bool found = false;
+  if (const os::Failure failure = os::readLink(path.text(), target, found)) {
+    return call.failure(failure);
+  }
+  return found ? call.string(target) : nullptr;
+}
+
+// (path, bytes, durable, mode)
+napi_value createExclusive(const Call& call) {
+  const Utf8 path(call, 0);
+  void* bytes = nullptr;
+  std::size_t size = 0;
+  if (!path.isPath() || !call.bytesAt(1, bytes, size)) {
+    return call.misuse("expected (path, Uint8Array, durable, mode)");
+  }
+  const os::Failure failure =
+      createExclusiveFile(path.text(), bytes, size, call.booleanAt(2), call.int32At(3, -1));
+  return failure ? call.failure(failure) : nullptr;
+}
+
+// (pid): milliseconds since 1970, or undefined.
+napi_value processStart(const Call& call) {
+  double epochMs = 0;
+  return os::processStart(call.int32At(0, 0), epochMs) ? call.number(epochMs) : nullptr;
+}
+
+// (path): { type, source, magic, remote }.
+napi_value fsInfo(const Call& call) {
+  const Utf8 path(call, 0);
+  if (!path.isPath()) return call.misuse("expected (path)");
+  os::FilesystemInfo filesystem;
+  if (const os::Failure failure = os::filesystemOf(path.text(), filesystem)) {
+    return call.failure(failure);
+  }
+  napi_value object = nullptr;
+  napi_create_object(call.env(), &object);
+  call.set(object, "type", call.string(filesystem.type));
+  call.set(object, "source", call.string(filesystem.source));
+  call.set(object, "magic", call.number(static_cast<double>(filesystem.magic)));
+  call.set(object, "remote", call.boolean(filesystem.remote));
+  return object;
+}
+
+}  // namespace holdfast

@@ -1,0 +1,183 @@
+// Locks, as JavaScript asks for them.
+//
+// Errors of the system are values (Outcome::failed, then `failureOf`), because the hot path makes
+// no objects; src/native.ts turns them into typed errors. Only misuse throws, and only native.ts
+// can commit it. Handles are External values, never numbers: a descriptor cannot leak into code
+// that might close it (docs/adr/0005-handle-not-descriptor.md). They are made once and used again,
+// because a finalizer costs more than the lock.
+#include "environment.h"
+#include "exports.h"
+#include "values.h"
+
+namespace holdfast {
+namespace {
+
+Environment& environmentOf(const Call& call) { return *call.environment<Environment>(); }
+
+napi_value answer(const Call& call, Outcome outcome) {
+  return call.number(static_cast<double>(outcome));
+}
+
+// (path, flags, mode, text, …): what is to be locked, and how.
+class LockArguments {
+ public:
+  explicit LockArguments(const Call& call) : path_(call, 0), text_(call, 3) {
+    request.path = path_.text();
+    request.flags = call.uint32At(1);
+    request.mode = call.int32At(2, -1);
+    request.text = text_.text();
+    request.textSize = text_.size();
+    valid = path_.isPath() && text_.valid();
+  }
+  LockRequest request;
+  bool valid = false;
+
+ private:
+  Utf8 path_;
+  Utf8 text_;
+};
+
+constexpr char kLockArguments[] = "expected (path, flags, mode, text, ...)";
+
+// A handle that holds nothing yet.
+LockHandle* freeHandleAt(const Call& call, std::size_t index) {
+  auto* handle = call.externalAt<LockHandle>(index);
+  return handle != nullptr && !handle->held() ? handle : nullptr;
+}
+
+// The object is collected. A lock outlives the object that JavaScript lost.
+void disposeHandle(LockHandle* handle) {
+  if (handle->held()) {
+    handle->orphaned = true;
+  } else {
+    delete handle;
+  }
+}
+
+}  // namespace
+
+napi_value createHandle(const Call& call) { return call.wrap(new LockHandle, disposeHandle); }
+
+// (path, flags, mode, text, handle): one attempt, on this thread.
+napi_value tryAcquire(const Call& call) {
+  const LockArguments arguments(call);
+  LockHandle* handle = freeHandleAt(call, 4);
+  if (!arguments.valid || handle == nullptr) return call.misuse(kLockArguments);
+  Environment& environment = environmentOf(call);
+  const Outcome outcome = handle->acquire(arguments.request, environment.volumes(), nullptr);
+  if (isGrant(outcome)) environment.addHeld(handle);
+  return answer(call, outcome);
+}
+
+// (path, flags, mode, text, handle, timeoutMs): blocks this thread.
+napi_value acquireSync(const Call& call) {
+  const LockArguments arguments(call);
+  LockHandle* handle = freeHandleAt(call, 4);
+  const double timeoutMs = call.numberAt(5, -1);
+  if (!arguments.valid || handle == nullptr || !(timeoutMs >= 0)) {
+    return call.misuse(kLockArguments);
+  }
+  Environment& environment = environmentOf(call);
+  Outcome outcome = handle->acquire(arguments.request, environment.volumes(), nullptr);
+  if (outcome == Outcome::busy &&
+      environment.excludesItself(handle->id(), arguments.request.has(LockRequest::shared))) {
+    outcome = Outcome::deadlock;
+  }
+  if (outcome == Outcome::busy) {
+    outcome = waitHere(arguments.request, environment.volumes(), timeoutMs, *handle);
+  }
+  if (isGrant(outcome)) environment.addHeld(handle);
+  return answer(call, outcome);
+}
+
+// Runs on the JavaScript thread when a waiter has its result. The callback takes no arguments: the
+// program asks with `collect`, and may have forgotten the wait meanwhile.
+void deliver(napi_env env, LockWaiter* waiter) {
+  if (env == nullptr) return;  // the environment's clean-up hook has taken care of it
+  void* environment = nullptr;
+  napi_get_instance_data(env, &environment);
+  static_cast<Environment*>(environment)->finishWait(waiter);
+  const auto reference = static_cast<napi_ref>(waiter->attachment);
+  napi_value callback = nullptr;
+  napi_get_reference_value(env, reference, &callback);
+  napi_delete_reference(env, reference);
+  waiter->drop();
+  napi_value receiver = nullptr;
+  napi_get_undefined(env, &receiver);
+  napi_call_function(env, receiver, callback, 0, nullptr, nullptr);
+}
+
+// (path, flags, mode, text, callback): a waiter, or { errno, syscall } when no thread is to be had.
+napi_value startWait(const Call& call) {
+  const LockArguments arguments(call);
+  if (!arguments.valid || !call.isFunctionAt(4)) return call.misuse(kLockArguments);
+  Environment& environment = environmentOf(call);
+  auto* waiter = new LockWaiter(arguments.request, environment.volumes());
+  napi_ref callback = nullptr;
+  napi_create_reference(call.env(), call.at(4), 1, &callback);
+  waiter->attachment = callback;
+  if (const os::Failure failure = environment.startWait(waiter)) {
+    napi_delete_reference(call.env(), callback);
+    waiter->drop();
+    return call.failure(failure);
+  }
+  waiter->retain();
+  return call.wrap<LockWaiter>(waiter, [](LockWaiter* collected) { collected->drop(); });
+}
+
+// (waiter): true when it has a result, false when it has to be asked again.
+napi_value cancelWait(const Call& call) {
+  auto* waiter = call.externalAt<LockWaiter>(0);
+  if (waiter == nullptr) return call.misuse("expected (waiter)");
+  const bool hasResult = waiter->cancel();
+  if (!hasResult) environmentOf(call).forget(waiter);
+  return call.boolean(hasResult);
+}
+
+// (waiter, free handle): the outcome; what was granted is in the handle. Only after the callback.
+napi_value collect(const Call& call) {
+  auto* waiter = call.externalAt<LockWaiter>(0);
+  LockHandle* handle = freeHandleAt(call, 1);
+  if (waiter == nullptr || handle == nullptr) return call.misuse("expected (waiter, handle)");
+  handle->takeFrom(waiter->handle());
+  if (handle->held()) environmentOf(call).addHeld(handle);
+  return answer(call, waiter->outcome());
+}
+
+// (handle)
+napi_value release(const Call& call) {
+  auto* handle = call.externalAt<LockHandle>(0);
+  if (handle == nullptr) return call.misuse("expected (handle)");
+  if (!handle->held()) return nullptr;
+  environmentOf(call).removeHeld(handle);
+  handle->release();
+  return nullptr;
+}
+
+// (handle): what the last attempt with it failed with.
+napi_value failureOf(const Call& call) {
+  auto* handle = call.externalAt<LockHandle>(0);
+  if (handle == nullptr) return call.misuse("expected (handle)");
+  return call.failure(handle->failure());
+}
+
+// (handle): the text of a holder that died without signing out, or "".
+napi_value previousOf(const Call& call) {
+  auto* handle = call.externalAt<LockHandle>(0);
+  if (handle == nullptr) return call.misuse("expected (handle)");
+  return call.string(handle->previous());
+}
+
+// (handle, path): does the path still name the locked file? { errno, syscall } when unknown.
+napi_value stillNamed(const Call& call) {
+  auto* handle = call.externalAt<LockHandle>(0);
+  const Utf8 path(call, 1);
+  if (handle == nullptr || !path.isPath()) return call.misuse("expected (handle, path)");
+  bool named = false;
+  if (const os::Failure failure = handle->stillNamed(path.text(), named)) {
+    return call.failure(failure);
+  }
+  return call.boolean(named);
+}
+
+}  // namespace holdfast
