@@ -16,7 +16,7 @@ import {
 } from './attempt.js';
 import { acquireChannel, type LockEvent } from './events.js';
 import { FileLock } from './held.js';
-import { canonical } from './lock-path.js';
+import { canonical, canonicalResource } from './lock-path.js';
 import { checkOptions, checkTimeout, type LockOptions } from './options.js';
 import type { HolderInfo } from './owner.js';
 import { awaitsOtherwise, isAwaited, waitFor } from './wait-queue.js';
@@ -119,7 +119,8 @@ export function lockPathFor(
   resource: string | URL,
   options?: Pick<LockOptions, 'directory' | 'lockPath' | 'sidecar'>,
 ): string {
-  return canonical(targetOf(resource, checkOptions(options)).lockPath);
+  const { lockPath, sidecar } = targetOf(resource, checkOptions(options));
+  return sidecar ? canonical(lockPath) : canonicalResource(lockPath);
 }
 
 /**

@@ -7,7 +7,7 @@
 import { type LockTarget, type Grant } from './attempt.js';
 import { LockError } from './errors.js';
 import { lostChannel, releaseChannel } from './events.js';
-import { canonical } from './lock-path.js';
+import { canonical, canonicalResource } from './lock-path.js';
 import { addon, failureError, Outcome, returnHandle, type Handle } from './native.js';
 import { parseHolder, type HolderInfo } from './owner.js';
 
@@ -44,12 +44,14 @@ export class FileLock {
 
   /** The resource: absolute, without symbolic links. */
   get resourcePath(): string {
-    return canonical(this.#target.resource);
+    const { resource, sidecar } = this.#target;
+    return sidecar ? canonical(resource) : canonicalResource(resource);
   }
 
   /** The file that carries the lock; the resource itself with `sidecar: false`. */
   get lockPath(): string {
-    return canonical(this.#target.lockPath);
+    const { lockPath, sidecar } = this.#target;
+    return sidecar ? canonical(lockPath) : canonicalResource(lockPath);
   }
 
   /** Shared, or exclusive. */
@@ -98,8 +100,8 @@ export class FileLock {
     const handle = this.#handle;
     if (handle === undefined) return;
     this.#handle = undefined;
-    const last = register.pop() as FileLock;
-    if (last !== this) {
+    const last = register.pop();
+    if (last !== undefined && last !== this) {
       register[this.#index] = last;
       last.#index = this.#index;
     }

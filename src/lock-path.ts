@@ -9,6 +9,7 @@
  * Canonical strings, for people and for comparing, are computed when they are asked for.
  */
 import { realpathSync } from 'node:fs';
+import { constants } from 'node:os';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,9 +21,7 @@ const windows = process.platform === 'win32';
 const maxLinks = 40; // as the kernel, path_resolution(7)
 
 /** Absolute POSIX paths without empty, "." and ".." components or control characters need no work. */
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const needsWork = /^[^/]|\/(?:\.{0,2}\/|\.{0,2}$)|[\0-\x1f\x7f]/;
-// eslint-disable-next-line no-control-regex -- the same
 const controlCharacter = /[\0-\x1f\x7f]/;
 
 /** The resource as an absolute path, a link as its last component resolved. */
@@ -47,6 +46,15 @@ export function canonical(path: string): string {
   }
 }
 
+/** The same for a file that is locked itself: there the kernel follows the last component, too. */
+export function canonicalResource(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return canonical(path);
+  }
+}
+
 export function absolute(resource: string | URL): string {
   const path = typeof resource === 'string' ? resource : fromUrl(resource);
   if (!windows && path !== '' && !needsWork.test(path)) return path;
@@ -55,13 +63,30 @@ export function absolute(resource: string | URL): string {
     throw new TypeError('the path must not contain NUL or control characters');
   }
   if (windows || !hasDotDot(path)) return resolve(path);
-  const whole = isAbsolute(path) ? path : `${process.cwd()}/${path}`;
-  const last = basename(whole);
+  return climb(isAbsolute(path) ? path : `${process.cwd()}/${path}`);
+}
+
+/**
+ * Component by component, as path_resolution(7) does it. A part that does not exist yet is no link;
+ * if it became one, or were a dangling one, the same words would mean another file later.
+ */
+function climb(path: string): string {
+  let at = '/';
+  for (const part of path.split('/')) {
+    if (part === '..') at = dirname(withoutLinks(at));
+    else at = join(at, part);
+  }
+  return at;
+}
+
+function withoutLinks(path: string): string {
   try {
-    if (last === '..') return realpathSync.native(whole);
-    return join(realpathSync.native(dirname(whole)), last);
-  } catch {
-    return resolve(whole); // a parent that does not exist yet has no links
+    return realpathSync.native(path);
+  } catch (cause) {
+    const { code = 'unknown' } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && addon.readLink(path) === undefined) return path;
+    const message = `cannot look up ${path}: ${code} (realpath)`;
+    throw new LockError('ERR_LOCK_SYSTEM', message, { path, cause });
   }
 }
 
@@ -76,13 +101,13 @@ function hasDotDot(path: string): boolean {
 }
 
 function followLast(file: string): string {
+  let at = file;
   for (let links = 0; links <= maxLinks; links++) {
-    const target = addon.readLink(file);
-    if (target === undefined) return file;
-    if (isFailure(target)) throw failureError(target, file);
-    file = absolute(isAbsolute(target) ? target : `${dirname(file)}/${target}`);
+    const target = addon.readLink(at);
+    if (target === undefined) return at;
+    if (isFailure(target)) throw failureError(target, at);
+    at = absolute(isAbsolute(target) ? target : `${dirname(at)}/${target}`);
   }
-  throw new LockError('ERR_LOCK_SYSTEM', `cannot lock ${file}: too many symbolic links`, {
-    path: file,
-  });
+  // As the kernel would answer; the path is the one that the caller knows.
+  throw failureError({ errno: constants.errno.ELOOP, syscall: 'readlink' }, file);
 }

@@ -98,8 +98,10 @@ function load(): Addon {
 
 function libcName(): string {
   if (process.platform !== 'linux') return '';
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } };
-  const version = report?.header?.glibcVersionRuntime;
+  // Node's types promise a report; other runtimes that load Node-API addons have none.
+  const { report } = process as { report?: NodeJS.ProcessReport };
+  const facts = report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  const version = facts?.header?.glibcVersionRuntime;
   return version === undefined ? ' (musl)' : ` (glibc ${version})`;
 }
 

@@ -34,8 +34,11 @@ const none: LockOptions = Object.freeze({});
 /** Checks the types; returns the options, or an empty set. */
 export function checkOptions(options: LockOptions | undefined): LockOptions {
   if (options === undefined) return none;
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object');
-  const { shared, sidecar, directory, lockPath, fileMode, owner, signal, network } = options;
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) throw wrongType('options', 'an object');
+  // What the types promise is what has to be checked.
+  const { shared, sidecar, directory, lockPath, fileMode, owner, signal, timeout, network } =
+    given as Record<keyof LockOptions, unknown>;
   optional('shared', 'boolean', shared);
   optional('sidecar', 'boolean', sidecar);
   optional('directory', 'boolean', directory);
@@ -45,13 +48,8 @@ export function checkOptions(options: LockOptions | undefined): LockOptions {
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw wrongType('signal', 'an AbortSignal');
   }
-  if (options.timeout !== undefined) checkTimeout(options.timeout);
-  if (
-    fileMode !== undefined &&
-    !(Number.isInteger(fileMode) && fileMode >= 0 && fileMode <= 0o777)
-  ) {
-    throw new RangeError('fileMode must be permission bits from 0 to 0o777');
-  }
+  if (timeout !== undefined) checkTimeout(timeout);
+  if (fileMode !== undefined) checkMode(fileMode);
   if (network !== undefined && network !== 'allow' && network !== 'refuse') {
     throw new TypeError("network must be 'allow' or 'refuse'");
   }
@@ -73,6 +71,13 @@ export function checkTimeout(timeout: unknown): number {
     throw new RangeError(`timeout must be 0 or more milliseconds, not ${timeout}`);
   }
   return timeout;
+}
+
+function checkMode(mode: unknown): void {
+  if (typeof mode !== 'number') throw wrongType('fileMode', 'a number, such as 0o600');
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
+    throw new RangeError('fileMode must be permission bits from 0 to 0o777');
+  }
 }
 
 function optional(name: string, type: 'boolean', value: unknown): void {

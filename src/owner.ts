@@ -100,7 +100,8 @@ export function describeHolder(holder: HolderInfo | null): string {
   if (holder === null) return 'somebody who left no name (shared holders, or another program)';
   const { owner, pid, host, command, since } = holder;
   const when = Number.isNaN(since.getTime()) ? 'an unknown time' : since.toISOString();
-  return `${owner} (pid ${pid} on ${host}: ${command}) since ${when}`;
+  // Whoever may write the sidecar may write anything; a message must not steer a terminal.
+  return `${owner} (pid ${pid} on ${host}: ${command}) since ${when}`.replace(/\p{Cc}/gu, '�');
 }
 
 /** JSON writes a control character as six; three fields of this size fit the sidecar in any case. */

@@ -117,7 +117,9 @@ function startThread(head: Waiting, lockPath: string, queue: Queue): void {
     target.flags | verdict,
     target.mode,
     signature(target),
-    () => finished(head, thread as Waiter, lockPath, queue),
+    () => {
+      finished(head, thread as Waiter, lockPath, queue);
+    },
   );
   if (isFailure(thread)) throw failureError(thread, lockPath);
   head.thread = thread;

@@ -103,7 +103,8 @@ async function wait({ file, timeoutMs }: WaitJob): Promise<WaitAnswer> {
 }
 
 function report(message: Report): void {
-  process.send?.(message);
+  // When the demo died the channel is closed, and 'disconnect' is about to end this process.
+  process.send?.(message, undefined, undefined, () => undefined);
 }
 
 // The demo alone decides when to stop: Ctrl-C in a terminal reaches every process of the group.

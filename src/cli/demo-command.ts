@@ -42,7 +42,7 @@ export async function demo(options: DemoOptions, output: Output): Promise<DemoFi
     const runs = [figures.withoutLock, figures.withLock];
     screen.print(
       ...raceTable(screen, runs),
-      ...explanation(screen, figures.withoutLock),
+      ...explanation(screen, figures.withoutLock, figures.withLock),
       ...timeoutReport(screen, figures.timeout),
       ...verdict(screen, runs),
     );
@@ -121,7 +121,8 @@ async function interruptible(
   for (const signal of signals) process.on(signal, interrupt);
   output.on('error', onOutputError); // stays: what was written last may fail later
   try {
-    return await fn(controller.signal);
+    const code = await fn(controller.signal);
+    return interruptedBy === undefined ? code : signalExitCode(interruptedBy);
   } catch (error) {
     if (interruptedBy !== undefined) return signalExitCode(interruptedBy);
     errors.write(`holdfast demo: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -5,7 +5,7 @@
 import { SingleBar } from 'cli-progress';
 
 import type { Audience } from './demo-acts.js';
-import { keptLine, raceName } from './demo-text.js';
+import { barLength, count, keptLine, raceName } from './demo-text.js';
 import type { Screen } from './screen.js';
 
 /** An audience that can leave at any time. */
@@ -39,7 +39,8 @@ function barOn(screen: Screen, name: string): SingleBar {
   return new SingleBar({
     stream: screen.output,
     format: `${name}  ${screen.paint('cyan', '{bar}')}  {value} of {total} written`,
-    barsize: 32,
+    barsize: barLength,
+    formatValue: count,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     fps: 20,

@@ -5,12 +5,13 @@ import type { DemoOptions, RunFigures } from './demo-acts.js';
 import type { WaitAnswer } from './demo-messages.js';
 import type { Screen } from './screen.js';
 
-const barLength = 32;
+/** Of the bars, in characters; a line stays below 80. */
+export const barLength = 32;
 
 export function introduction(screen: Screen, { processes, entries }: DemoOptions): string[] {
   return [
     screen.paint('bold', `${processes} processes, one JSON file`),
-    `Each adds ${count(entries)} entries: read the file, parse it, push an entry, write it back.`,
+    `Each adds ${count(entries)} ${entries === 1 ? 'entry' : 'entries'}: read the file, parse it, push an entry, write it back.`,
     '',
   ];
 }
@@ -50,19 +51,22 @@ export function raceTable(screen: Screen, runs: RunFigures[]): string[] {
 }
 
 /** Where the entries went, and what the lock costs. */
-export function explanation(screen: Screen, without: RunFigures): string[] {
+export function explanation(screen: Screen, without: RunFigures, locked: RunFigures): string[] {
   const { lost, halfWritten, restarts, readable } = without;
   const lines: string[] = [];
   if (lost > 0) {
-    lines.push('Lost: two processes read the same list; the later write erases the earlier entry.');
+    lines.push('Lost: two processes read the same list; the later write erased the earlier one.');
   }
   if (halfWritten > 0) {
-    const broken = restarts > 0 ? `, ${times(restarts)} for good: then the list began anew` : '';
-    lines.push(`Without lock, the file was found half written ${times(halfWritten)}${broken}.`);
+    lines.push(`${capital(times(halfWritten))} the file was found half written without a lock.`);
   }
-  if (!readable) lines.push('What was left at the end was no valid JSON.');
-  if (lost > 0)
-    lines.push('With lock they take turns, and on a list that grows: hence the longer time.');
+  if (restarts > 0) {
+    lines.push(`${capital(times(restarts))} it stayed broken, and a new list had to be begun.`);
+  }
+  if (!readable) lines.push('The file that was left without a lock is not even valid JSON.');
+  if (lost > 0 && locked.seconds > without.seconds) {
+    lines.push('With the lock it takes longer: one at a time, and the list really grows.');
+  }
   return lines.map((line) => screen.paint('dim', line));
 }
 
@@ -101,12 +105,17 @@ export function verdict(screen: Screen, runs: RunFigures[]): string[] {
   });
 }
 
-function count(number: number): string {
+/** A number for people: 2,000. */
+export function count(number: number): string {
   return number.toLocaleString('en-US');
 }
 
 function times(number: number): string {
   return number === 1 ? 'once' : `${count(number)} times`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** Breaks a text between words; a word that is longer than the width stays whole. */

@@ -32,10 +32,13 @@ export async function withWorkers<T>(
   signal.throwIfAborted();
   const ours = AbortSignal.any([signal]);
   setMaxListeners(0, ours); // as many listeners as processes is no leak
-  const workers = Array.from({ length: count }, () => new Worker(ours));
+  const workers: Worker[] = [];
   try {
+    while (workers.length < count) workers.push(new Worker(ours));
     await Promise.all(workers.map((worker) => worker.ready));
-    return await fn(workers);
+    const result = await fn(workers);
+    ours.throwIfAborted();
+    return result;
   } finally {
     await Promise.all(workers.map((worker) => worker.dismiss()));
   }
@@ -64,12 +67,14 @@ export class Worker {
       });
     });
     this.ready = this.#final();
+    this.ready.catch(() => undefined); // nobody awaits it when a later process cannot be started
   }
 
   /** Gives the process a job; one at a time. */
   async run<J extends Job>(job: J, onProgress?: OnProgress): Promise<Answers[J['kind']]> {
     const final = this.#final(onProgress);
-    this.#child.send(job);
+    // A process that is gone fails `final`, which says more than the failed sending.
+    this.#child.send(job, () => undefined);
     const report = await final;
     if (report.type !== 'answer') throw new Error(`unexpected report: ${report.type}`);
     return report.answer as Answers[J['kind']];
@@ -83,8 +88,9 @@ export class Worker {
     clearTimeout(timer);
   }
 
-  #final(onProgress?: OnProgress): Promise<Final> {
+  async #final(onProgress?: OnProgress): Promise<Final> {
     const child = this.#child;
+    this.#signal.throwIfAborted(); // an abort between two jobs is not announced again
     const over = new AbortController();
     return new Promise<Final>((resolve, reject) => {
       const silence = setTimeout(() => {
@@ -104,6 +110,10 @@ export class Worker {
       const onAbort = () => {
         reject(this.#signal.reason as Error);
       };
+      // As with the signal: a death between two jobs is not announced again.
+      if (child.exitCode !== null || child.signalCode !== null) {
+        onExit(child.exitCode, child.signalCode);
+      }
       child.on('message', onMessage);
       child.once('exit', onExit);
       child.once('error', reject);
