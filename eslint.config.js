@@ -11,4 +11,13 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'error',
     },
   },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      // The function of a tap subtest is async so that returning ends it, awaiting or not.
+      '@typescript-eslint/require-await': 'off',
+      // `t.throws(() => held.assertHeld())` is what such a line is for.
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+    },
+  },
 );

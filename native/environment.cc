@@ -76,8 +76,8 @@ void Environment::close(void* raw) {
   for (LockWaiter* waiter = self->waiters_.first(); waiter != nullptr; waiter = waiter->next) {
     waiter->cancel();
   }
-  while (LockWaiter* waiter = self->waiters_.first()) {
-    self->waiters_.remove(waiter);
+  while (LockWaiter* waiter = self->waiters_.takeFirst()) {
+    napi_delete_reference(self->env_, static_cast<napi_ref>(waiter->attachment));
     if (leaves(waiter)) {
       waiter->join();
       waiter->handle().abandon();  // granted before the cancel, never delivered
@@ -86,8 +86,7 @@ void Environment::close(void* raw) {
     }
     waiter->drop();
   }
-  while (LockHandle* handle = self->held_.first()) {
-    self->held_.remove(handle);
+  while (LockHandle* handle = self->held_.takeFirst()) {
     handle->abandon();
     if (handle->orphaned) delete handle;
   }

@@ -26,6 +26,14 @@ class LinkedList {
     if (first_ != nullptr) first_->before = item;
     first_ = item;
   }
+  Item* takeFirst() {
+    Item* item = first_;
+    if (item == nullptr) return nullptr;
+    first_ = item->next;
+    if (first_ != nullptr) first_->before = nullptr;
+    item->next = nullptr;
+    return item;
+  }
   void remove(Item* item) {
     (item->before != nullptr ? item->before->next : first_) = item->next;
     if (item->next != nullptr) item->next->before = item->before;

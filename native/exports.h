@@ -20,6 +20,7 @@ napi_value stillNamed(const Call& call);
 void deliver(napi_env env, LockWaiter* waiter);
 
 // file_exports.cc
+napi_value identify(const Call& call);
 napi_value readSidecar(const Call& call);
 napi_value readLink(const Call& call);
 napi_value createExclusive(const Call& call);

@@ -15,6 +15,18 @@ napi_value readSidecar(const Call& call) {
   return contents.held ? call.string(contents.text) : nullptr;
 }
 
+// (path, follow): a name for the file itself, the same for every path to it; undefined for none.
+napi_value identify(const Call& call) {
+  const Utf8 path(call, 0);
+  bool follow = false;
+  if (!path.isPath() || !call.booleanAt(1, follow)) return call.misuse("expected (path, follow)");
+  os::FileInfo info;
+  if (os::infoOf(path.text(), follow ? os::Links::follow : os::Links::refuse, info)) return nullptr;
+  const os::FileId& id = info.id;
+  return call.string(std::to_string(id.volume) + ":" + std::to_string(id.high) + ":" +
+                     std::to_string(id.low));
+}
+
 // (path): the target of a symbolic link, or undefined.
 napi_value readLink(const Call& call) {
   const Utf8 path(call, 0);
@@ -32,18 +44,22 @@ napi_value createExclusive(const Call& call) {
   const Utf8 path(call, 0);
   void* bytes = nullptr;
   std::size_t size = 0;
-  if (!path.isPath() || !call.bytesAt(1, bytes, size)) {
+  bool durable = false;
+  std::int32_t mode = -1;
+  if (!path.isPath() || !call.bytesAt(1, bytes, size) || !call.booleanAt(2, durable) ||
+      !call.int32At(3, mode)) {
     return call.misuse("expected (path, Uint8Array, durable, mode)");
   }
-  const os::Failure failure =
-      createExclusiveFile(path.text(), bytes, size, call.booleanAt(2), call.int32At(3, -1));
+  const os::Failure failure = createExclusiveFile(path.text(), bytes, size, durable, mode);
   return failure ? call.failure(failure) : nullptr;
 }
 
 // (pid): milliseconds since 1970, or undefined.
 napi_value processStart(const Call& call) {
+  std::int32_t pid = 0;
+  if (!call.int32At(0, pid)) return call.misuse("expected (pid)");
   double epochMs = 0;
-  return os::processStart(call.int32At(0, 0), epochMs) ? call.number(epochMs) : nullptr;
+  return os::processStart(pid, epochMs) ? call.number(epochMs) : nullptr;
 }
 
 // (path): { type, source, magic, remote }.

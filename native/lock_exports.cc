@@ -7,6 +7,7 @@
 // because a finalizer costs more than the lock.
 #include "environment.h"
 #include "exports.h"
+#include "lock_waiter.h"
 #include "values.h"
 
 namespace holdfast {
@@ -23,11 +24,10 @@ class LockArguments {
  public:
   explicit LockArguments(const Call& call) : path_(call, 0), text_(call, 3) {
     request.path = path_.text();
-    request.flags = call.uint32At(1);
-    request.mode = call.int32At(2, -1);
     request.text = text_.text();
     request.textSize = text_.size();
-    valid = path_.isPath() && text_.valid();
+    valid = path_.isPath() && call.uint32At(1, request.flags) && call.int32At(2, request.mode) &&
+            text_.valid();
   }
   LockRequest request;
   bool valid = false;
@@ -39,14 +39,15 @@ class LockArguments {
 
 constexpr char kLockArguments[] = "expected (path, flags, mode, text, ...)";
 
-// A handle that holds nothing yet.
+// A handle that holds nothing and waits for nothing.
 LockHandle* freeHandleAt(const Call& call, std::size_t index) {
   auto* handle = call.externalAt<LockHandle>(index);
-  return handle != nullptr && !handle->held() ? handle : nullptr;
+  return handle != nullptr && !handle->held() && handle->waiter == nullptr ? handle : nullptr;
 }
 
 // The object is collected. A lock outlives the object that JavaScript lost.
 void disposeHandle(LockHandle* handle) {
+  if (handle->waiter != nullptr) handle->waiter->drop();
   if (handle->held()) {
     handle->orphaned = true;
   } else {
@@ -73,8 +74,8 @@ napi_value tryAcquire(const Call& call) {
 napi_value acquireSync(const Call& call) {
   const LockArguments arguments(call);
   LockHandle* handle = freeHandleAt(call, 4);
-  const double timeoutMs = call.numberAt(5, -1);
-  if (!arguments.valid || handle == nullptr || !(timeoutMs >= 0)) {
+  double timeoutMs = 0;
+  if (!arguments.valid || handle == nullptr || !call.numberAt(5, timeoutMs) || !(timeoutMs >= 0)) {
     return call.misuse(kLockArguments);
   }
   Environment& environment = environmentOf(call);
@@ -107,14 +108,17 @@ void deliver(napi_env env, LockWaiter* waiter) {
   napi_call_function(env, receiver, callback, 0, nullptr, nullptr);
 }
 
-// (path, flags, mode, text, callback): a waiter, or { errno, syscall } when no thread is to be had.
+// (path, flags, mode, text, handle, callback): { errno, syscall } when no thread is to be had.
 napi_value startWait(const Call& call) {
   const LockArguments arguments(call);
-  if (!arguments.valid || !call.isFunctionAt(4)) return call.misuse(kLockArguments);
+  LockHandle* handle = freeHandleAt(call, 4);
+  if (!arguments.valid || handle == nullptr || !call.isFunctionAt(5)) {
+    return call.misuse(kLockArguments);
+  }
   Environment& environment = environmentOf(call);
   auto* waiter = new LockWaiter(arguments.request, environment.volumes());
   napi_ref callback = nullptr;
-  napi_create_reference(call.env(), call.at(4), 1, &callback);
+  napi_create_reference(call.env(), call.at(5), 1, &callback);
   waiter->attachment = callback;
   if (const os::Failure failure = environment.startWait(waiter)) {
     napi_delete_reference(call.env(), callback);
@@ -122,26 +126,33 @@ napi_value startWait(const Call& call) {
     return call.failure(failure);
   }
   waiter->retain();
-  return call.wrap<LockWaiter>(waiter, [](LockWaiter* collected) { collected->drop(); });
+  handle->waiter = waiter;
+  return nullptr;
 }
 
-// (waiter): true when it has a result, false when it has to be asked again.
+// (handle): true when its wait has a result, false when it has to be asked again.
 napi_value cancelWait(const Call& call) {
-  auto* waiter = call.externalAt<LockWaiter>(0);
-  if (waiter == nullptr) return call.misuse("expected (waiter)");
-  const bool hasResult = waiter->cancel();
-  if (!hasResult) environmentOf(call).forget(waiter);
+  auto* handle = call.externalAt<LockHandle>(0);
+  if (handle == nullptr) return call.misuse("expected (handle)");
+  if (handle->waiter == nullptr) return call.boolean(true);
+  const bool hasResult = handle->waiter->cancel();
+  if (!hasResult) environmentOf(call).forget(handle->waiter);
   return call.boolean(hasResult);
 }
 
-// (waiter, free handle): the outcome; what was granted is in the handle. Only after the callback.
+// (handle): how its wait ended; what was granted is in the handle now. Only after the callback.
 napi_value collect(const Call& call) {
-  auto* waiter = call.externalAt<LockWaiter>(0);
-  LockHandle* handle = freeHandleAt(call, 1);
-  if (waiter == nullptr || handle == nullptr) return call.misuse("expected (waiter, handle)");
+  auto* handle = call.externalAt<LockHandle>(0);
+  LockWaiter* waiter = handle == nullptr ? nullptr : handle->waiter;
+  if (waiter == nullptr || !waiter->hasResult()) {
+    return call.misuse("expected (handle), and a wait that has a result");
+  }
+  const Outcome outcome = waiter->outcome();
   handle->takeFrom(waiter->handle());
+  handle->waiter = nullptr;
+  waiter->drop();
   if (handle->held()) environmentOf(call).addHeld(handle);
-  return answer(call, waiter->outcome());
+  return answer(call, outcome);
 }
 
 // (handle)

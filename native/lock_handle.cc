@@ -83,7 +83,6 @@ Outcome LockHandle::open(const LockRequest& request, const LocalVolumes& volumes
 Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
                             os::Interrupt* interrupt) {
   const bool shared = request.has(LockRequest::shared);
-  bool waited = false;
   for (int attempt = 0; interrupt != nullptr || attempt < kMaxAttempts; ++attempt) {
     if (interrupt != nullptr && interrupt->requested()) return Outcome::cancelled;
     os::File file;
@@ -98,10 +97,10 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
 
     os::Failure failure;
     os::LockResult result = file.tryLock(shared, failure);
+    char letter = sidecar::kNobody;
     if (result == os::LockResult::busy && interrupt != nullptr) {
-      if (request.has(LockRequest::sidecar)) sidecar::announceWaiter(file);
+      if (request.has(LockRequest::sidecar)) letter = sidecar::announceWaiter(file);
       result = file.lock(shared, *interrupt, failure);
-      waited = true;
     }
     if (result == os::LockResult::busy) return Outcome::busy;
     if (result == os::LockResult::interrupted) return Outcome::cancelled;
@@ -110,7 +109,7 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
     os::FileInfo named;
     failure = os::infoOf(request.path, linksFor(request.has(LockRequest::sidecar)), named);
     if (!failure && named.id == id_) {
-      return settle(std::move(file), request, waited);
+      return settle(std::move(file), request, letter);
     }
     file.unlock();  // not by close() alone: a child forked by a foreign library may share it
     if (failure && failure.code != ENOENT) return fail(failure);
@@ -118,12 +117,12 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
   return Outcome::busy;
 }
 
-Outcome LockHandle::settle(os::File&& file, const LockRequest& request, bool waited) {
+Outcome LockHandle::settle(os::File&& file, const LockRequest& request, char letter) {
   file_ = std::move(file);
   held_ = true;
   shared_ = request.has(LockRequest::shared);
   sidecar_ = request.has(LockRequest::sidecar);
-  waited_ = waited;
+  letter_ = letter;
   previous_.clear();
   if (!sidecar_) return Outcome::granted;
   sidecar::Contents contents = sidecar::read(file_);
@@ -137,9 +136,7 @@ void LockHandle::release() {
   if (sidecar_ && !shared_) {
     // Before the unlock: after it the next holder may already have signed in.
     const char letter = sidecar::signOut(file_);
-    if (letter != '-' && !courtesy::yieldTo(id_, letter, waited_)) {
-      sidecar::wipeWaiting(file_, letter);
-    }
+    if (courtesy::isStale(id_, letter, letter_)) sidecar::wipeWaiting(file_, letter);
   }
   abandon();
 }
@@ -157,7 +154,7 @@ void LockHandle::takeFrom(LockHandle& other) {
   held_ = other.held_;
   shared_ = other.shared_;
   sidecar_ = other.sidecar_;
-  waited_ = other.waited_;
+  letter_ = other.letter_;
   previous_ = std::move(other.previous_);
   failure_ = other.failure_;
   other.held_ = false;

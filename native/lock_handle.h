@@ -53,6 +53,8 @@ class LocalVolumes {
   std::size_t count_ = 0;
 };
 
+class LockWaiter;
+
 class LockHandle {
  public:
   // One attempt after another until the lock is had on the inode that the path names, or until
@@ -89,17 +91,19 @@ class LockHandle {
   LockHandle* next = nullptr;
   LockHandle* before = nullptr;
   bool orphaned = false;
+  // The wait that is to fill this handle, until its result is collected.
+  LockWaiter* waiter = nullptr;
 
  private:
   Outcome open(const LockRequest& request, const LocalVolumes& volumes, os::File& file);
-  Outcome settle(os::File&& file, const LockRequest& request, bool waited);
+  Outcome settle(os::File&& file, const LockRequest& request, char letter);
 
   os::File file_;
   os::FileId id_;
   bool held_ = false;
   bool shared_ = false;
   bool sidecar_ = false;
-  bool waited_ = false;
+  char letter_ = '-';  // what it left in the sidecar while it waited
   std::string previous_;
   os::Failure failure_;
 };

@@ -31,6 +31,7 @@ class LockWaiter {
   // when there is a result already (perhaps a grant: it was faster). False when the thread is on
   // its way out: call again, for a wake-up may be lost (os.h, Interrupt).
   bool cancel();
+  bool hasResult();
   bool waitFinished(std::uint64_t timeoutNs) { return done_.wait(timeoutNs); }
   // After the result, or after waitFinished(): the thread is gone when this returns.
   void join() { thread_.join(); }
@@ -42,7 +43,7 @@ class LockWaiter {
   Outcome outcome() const { return outcome_; }
   LockHandle& handle() { return handle_; }
 
-  // Owners: the environment, the thread, and the JavaScript object that can cancel.
+  // Owners: the environment, the thread, and the handle that it is to fill.
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void drop();
 

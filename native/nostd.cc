@@ -28,6 +28,8 @@ void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
+// The names are those that the compiler and the library's headers call.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 #define HIDDEN_ABORT __attribute__((visibility("hidden"), noreturn)) void
 
 extern "C" HIDDEN_ABORT __cxa_pure_virtual() { std::abort(); }
@@ -45,4 +47,5 @@ HIDDEN_ABORT __throw_bad_array_new_length() { std::abort(); }
 HIDDEN_ABORT __throw_system_error(int) { std::abort(); }
 }  // namespace std
 #endif
+// NOLINTEND(bugprone-reserved-identifier)
 #endif

@@ -89,7 +89,8 @@ class File {
   Failure info(FileInfo& out) const;
 
   // Whole-file advisory locks that belong to this open file description. lock() waits in the
-  // kernel's queue, first come first served among waiters.
+  // kernel's queue, first come first served among waiters. One lock for one File, taken once:
+  // turning shared into exclusive is not promised anywhere.
   LockResult tryLock(bool shared, Failure& failure);
   LockResult lock(bool shared, Interrupt& interrupt, Failure& failure);
   void unlock();
@@ -123,6 +124,7 @@ Failure filesystemOf(const char* path, FilesystemInfo& out);
 bool processStart(int pid, double& epochMs);
 
 std::uint64_t monotonicNs();
+std::uint64_t wallClockMs();  // milliseconds since 1970, for people to read
 void sleepNs(std::uint64_t duration);
 
 // Set once, waited for by one thread.

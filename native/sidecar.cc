@@ -11,19 +11,21 @@ constexpr char kMagic[] = "holdfast1";
 constexpr std::size_t kMagicSize = sizeof kMagic - 1;
 constexpr std::size_t kWaitingOffset = 9;
 constexpr std::size_t kStateOffset = 10;
+constexpr std::size_t kSinceOffset = 12;
+constexpr std::size_t kSinceDigits = 16;
+constexpr std::size_t kHeaderSize = 12;  // as much as says whose file it is, and its state
 constexpr char kHeld = 'H';
 constexpr char kReleased = 'R';
-constexpr char kNobodyWaits = '-';
 
 // What a crash between creation and sign-in leaves: nothing, a part of the header, or the zeros of
 // a file whose size reached the disk before its data did.
 bool unfinished(const char* bytes, std::size_t size) {
   const bool zeros = std::all_of(bytes, bytes + size, [](char c) { return c == '\0'; });
   return zeros ||
-         (size <= kStateOffset && std::memcmp(bytes, kMagic, std::min(size, kMagicSize)) == 0);
+         (size < kTextOffset && std::memcmp(bytes, kMagic, std::min(size, kMagicSize)) == 0);
 }
 
-bool readHeader(const os::File& file, char (&header)[kTextOffset]) {
+bool readHeader(const os::File& file, char (&header)[kHeaderSize]) {
   std::size_t got = 0;
   return !file.readAt(0, header, sizeof header, got) && got == sizeof header &&
          std::memcmp(header, kMagic, kMagicSize) == 0;
@@ -37,6 +39,10 @@ Contents read(const os::File& file) {
   std::size_t got = 0;
   if (file.readAt(0, bytes, sizeof bytes, got)) return contents;
   if (unfinished(bytes, got)) {
+    // A sidecar is never longer; a disk image may well begin with zeros.
+    char beyond = 0;
+    std::size_t more = 0;
+    if (got == kSize && (file.readAt(kSize, &beyond, 1, more) || more != 0)) return contents;
     contents.owner = Owner::nobody;
     return contents;
   }
@@ -48,7 +54,8 @@ Contents read(const os::File& file) {
     const char* begin = bytes + kTextOffset;
     const char* end = std::find(begin, static_cast<const char*>(bytes) + got, '\n');
     while (end > begin && end[-1] == ' ') --end;
-    contents.text.assign(begin, static_cast<std::size_t>(end - begin));
+    contents.text.assign(bytes + kSinceOffset, kSinceDigits);
+    contents.text.append(1, ' ').append(begin, static_cast<std::size_t>(end - begin));
   }
   return contents;
 }
@@ -73,8 +80,13 @@ void signIn(const os::File& file, Owner before, const char* text, std::size_t si
   if (before == Owner::foreign) return;
   char bytes[kSize];
   std::memcpy(bytes, kMagic, kMagicSize);
-  bytes[kWaitingOffset] = kNobodyWaits;
+  bytes[kWaitingOffset] = kNobody;
   bytes[kStateOffset] = kHeld;
+  bytes[kSinceOffset - 1] = ' ';
+  std::uint64_t since = os::wallClockMs();
+  for (std::size_t i = kSinceDigits; i-- > 0; since /= 10) {
+    bytes[kSinceOffset + i] = static_cast<char>('0' + since % 10);
+  }
   bytes[kTextOffset - 1] = '\n';
   size = std::min(size, kTextCapacity);
   std::memcpy(bytes + kTextOffset, text, size);
@@ -85,26 +97,29 @@ void signIn(const os::File& file, Owner before, const char* text, std::size_t si
 }
 
 char signOut(const os::File& file) {
-  char header[kTextOffset];
+  char header[kHeaderSize];
   // Read first: whoever overwrote the file while we held it keeps what they wrote.
-  if (!readHeader(file, header)) return kNobodyWaits;
+  if (!readHeader(file, header)) return kNobody;
   file.writeAt(kStateOffset, &kReleased, 1);
   return header[kWaitingOffset];
 }
 
-void announceWaiter(const os::File& file) {
-  char header[kTextOffset];
-  if (!readHeader(file, header)) return;
-  const char before = header[kWaitingOffset];
-  // Every arrival changes the letter, so that a releaser can tell a new waiter from one that left.
-  const char letter = before < 'a' || before >= 'z' ? 'a' : static_cast<char>(before + 1);
+char announceWaiter(const os::File& file) {
+  char header[kHeaderSize];
+  if (!readHeader(file, header)) return kNobody;
+  // At random, and never the letter that stands there: two waiters that announce themselves in the
+  // same moment are told apart, and a releaser can tell a new waiter from one that has left.
+  const std::uint64_t random = os::monotonicNs() * 0x9e3779b97f4a7c15;
+  char letter = static_cast<char>('a' + (random >> 32) % 26);
+  if (letter == header[kWaitingOffset]) letter = static_cast<char>(letter - 'a' + 'A');
   file.writeAt(kWaitingOffset, &letter, 1);
+  return letter;
 }
 
 void wipeWaiting(const os::File& file, char letter) {
-  char header[kTextOffset];
+  char header[kHeaderSize];
   if (readHeader(file, header) && header[kWaitingOffset] == letter) {
-    file.writeAt(kWaitingOffset, &kNobodyWaits, 1);
+    file.writeAt(kWaitingOffset, &kNobody, 1);
   }
 }
 

@@ -4,9 +4,10 @@
 // exclusive holder after it was granted the lock, and failing to write it never fails a grant.
 //
 //   offset 0   "holdfast1"   magic and version; a file that begins otherwise is never written to
-//   offset 9   waiting       '-' nobody; else a letter that every new waiter moves on by one
+//   offset 9   waiting       '-' nobody; else a letter that every new waiter chooses at random
 //   offset 10  state         'H' held, 'R' released
-//   offset 11  '\n', then the holder as one line of JSON, blanks, and '\n' at offset 511
+//   offset 11  ' ' and the time of the grant: milliseconds since 1970 in 16 digits
+//   offset 28  '\n', the holder as one line of JSON, blanks, and '\n' at offset 511
 //
 // The waiting letter lies outside of what a new holder writes (offset 10 onwards): a waiter that
 // announces itself while the holder signs in must not be forgotten.
@@ -20,7 +21,7 @@
 namespace holdfast::sidecar {
 
 constexpr std::size_t kSize = 512;
-constexpr std::size_t kTextOffset = 12;
+constexpr std::size_t kTextOffset = 29;
 constexpr std::size_t kTextCapacity = kSize - kTextOffset - 1;
 
 enum class Owner {
@@ -33,7 +34,7 @@ struct Contents {
   Owner owner = Owner::foreign;
   bool held = false;  // the last exclusive holder has not signed out
   char waiting = '-';
-  std::string text;  // the holder's JSON; filled only if `held`
+  std::string text;  // time of the grant, a blank, the holder's JSON; filled only if `held`
 };
 
 // A file that cannot be read counts as foreign.
@@ -46,10 +47,13 @@ Contents readAt(const char* path);
 // Signs an exclusive holder in. `before` is what read() found under the same lock.
 void signIn(const os::File& file, Owner before, const char* text, std::size_t size);
 
-// Signs it out and returns the waiting letter that was found ('-' for nobody).
+// Signs it out and returns the waiting letter that was found (kNobody for none).
 char signOut(const os::File& file);
 
-void announceWaiter(const os::File& file);
+constexpr char kNobody = '-';
+
+// Leaves a letter for the holder and returns it; kNobody where there is no place for one.
+char announceWaiter(const os::File& file);
 // Wipes the letter, unless a new waiter has changed it meanwhile.
 void wipeWaiting(const os::File& file, char letter);
 

@@ -17,8 +17,8 @@
 
 namespace holdfast {
 
-// One call from JavaScript, and its arguments. A missing or wrong argument reads as null, 0 or
-// false; whether that will do is for the function to say (`misuse`).
+// One call from JavaScript, and its arguments. A missing or wrong one is answered with null or
+// false; the function then throws (`misuse`).
 class Call {
  public:
   Call(napi_env env, napi_callback_info info) : env_(env) {
@@ -44,28 +44,20 @@ class Call {
     return static_cast<Item*>(data);
   }
 
-  std::uint32_t uint32At(std::size_t index) const {
-    std::uint32_t value = 0;
-    napi_get_value_uint32(env_, at(index), &value);
-    return value;
+  bool uint32At(std::size_t index, std::uint32_t& value) const {
+    return napi_get_value_uint32(env_, at(index), &value) == napi_ok;
   }
 
-  int int32At(std::size_t index, int otherwise) const {
-    std::int32_t value = otherwise;
-    napi_get_value_int32(env_, at(index), &value);
-    return value;
+  bool int32At(std::size_t index, std::int32_t& value) const {
+    return napi_get_value_int32(env_, at(index), &value) == napi_ok;
   }
 
-  double numberAt(std::size_t index, double otherwise) const {
-    double value = otherwise;
-    napi_get_value_double(env_, at(index), &value);
-    return value;
+  bool numberAt(std::size_t index, double& value) const {
+    return napi_get_value_double(env_, at(index), &value) == napi_ok;
   }
 
-  bool booleanAt(std::size_t index) const {
-    bool value = false;
-    napi_get_value_bool(env_, at(index), &value);
-    return value;
+  bool booleanAt(std::size_t index, bool& value) const {
+    return napi_get_value_bool(env_, at(index), &value) == napi_ok;
   }
 
   bool isFunctionAt(std::size_t index) const {
@@ -112,7 +104,7 @@ class Call {
     napi_set_named_property(env_, object, name, value);
   }
 
-  // An object that JavaScript can only hand back to us.
+  // An object that JavaScript can only hand back to us. Of one kind only: nothing tells them apart.
   template <typename Item>
   napi_value wrap(Item* item, void (*dispose)(Item*)) const {
     const auto finalize = [](napi_env, void* data, void* hint) {

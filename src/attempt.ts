@@ -27,7 +27,6 @@ import {
   describeHolder,
   describeProcess,
   holderText,
-  holderTextPrefix,
   parseHolder,
   type HolderInfo,
 } from './owner.js';
@@ -149,21 +148,20 @@ export function remedy(target: LockTarget, outcome: Outcome, handle: Handle, tri
   makeFolder(path);
 }
 
-/** What an exclusive holder will write into the sidecar. */
+/** What an exclusive holder will write into the sidecar; made once for each owner's name. */
 export function signature(target: LockTarget): string {
   if (!target.sidecar || target.shared) return '';
-  if (target.owner !== signedOwner || signedPrefix === '') {
-    signedOwner = target.owner;
-    process_ ??= describeProcess(addon.processStart(process.pid));
-    signedPrefix = holderTextPrefix(target.owner ?? (ownName ??= defaultOwner()), process_);
+  if (target.owner !== signedBy || signed === '') {
+    signedBy = target.owner;
+    self ??= describeProcess(addon.processStart(process.pid));
+    signed = holderText(target.owner ?? defaultOwner(), self);
   }
-  return holderText(signedPrefix, Date.now());
+  return signed;
 }
 
-let signedOwner: string | undefined;
-let signedPrefix = '';
-let ownName: string | undefined;
-let process_: ReturnType<typeof describeProcess> | undefined;
+let signedBy: string | undefined;
+let signed = '';
+let self: ReturnType<typeof describeProcess> | undefined;
 
 /** The holder that the sidecar names, if any. It may have died since. */
 export function namedHolder(target: LockTarget): HolderInfo | null {

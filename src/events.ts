@@ -11,7 +11,7 @@ import { channel, tracingChannel } from 'node:diagnostics_channel';
 /** The message on every channel; `result` and `error` are added by the tracing channel. */
 export interface LockEvent {
   kind: 'file';
-  /** The resource, as the caller named it (absolute). */
+  /** The resource: absolute; where it is a link, what it points to. */
   resource: string;
   shared: boolean;
 }

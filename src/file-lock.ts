@@ -142,7 +142,7 @@ async function acquire(target: LockTarget, options: LockOptions): Promise<FileLo
   if (signal?.aborted) throw signal.reason;
   const since = timeout === Infinity ? 0 : performance.now();
   // Whoever comes later stands behind those who wait already; only a try goes past them.
-  if (timeout === 0 || !isAwaited(target.lockPath)) {
+  if (timeout === 0 || !isAwaited(target)) {
     const grant = tryNow(target, timeout === 0);
     if (grant !== undefined) return new FileLock(target, grant);
     if (timeout === 0) throw heldError(target);

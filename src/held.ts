@@ -15,11 +15,11 @@ import { parseHolder, type HolderInfo } from './owner.js';
 const register: FileLock[] = [];
 
 /**
- * The file locks that this thread holds, in no particular order. Other threads and processes have
- * theirs; {@link holderOf} asks about those.
+ * The file locks that this thread holds, in no particular order; not those that were found lost.
+ * Other threads and processes have theirs; {@link holderOf} asks about those.
  */
 export function heldLocks(): FileLock[] {
-  return [...register];
+  return register.filter((lock) => lock.held);
 }
 
 /**

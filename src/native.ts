@@ -16,10 +16,6 @@ declare const opaque: unique symbol;
 export interface Handle {
   readonly [opaque]: 'handle';
 }
-/** A thread that waits in the kernel. */
-export interface Waiter {
-  readonly [opaque]: 'waiter';
-}
 /** A failed system call. */
 export interface Failure {
   errno: number;
@@ -58,14 +54,16 @@ interface Addon {
     flags: number,
     mode: number,
     text: string,
+    handle: Handle,
     finished: () => void,
-  ): Waiter | Failure;
-  cancelWait(waiter: Waiter): boolean;
-  collect(waiter: Waiter, handle: Handle): Outcome;
+  ): Failure | undefined;
+  cancelWait(handle: Handle): boolean;
+  collect(handle: Handle): Outcome;
   release(handle: Handle): void;
   failureOf(handle: Handle): Failure;
   previousOf(handle: Handle): string;
   stillNamed(handle: Handle, path: string): boolean | Failure;
+  identify(path: string, follow: boolean): string | undefined;
   readSidecar(path: string): string | undefined;
   readLink(path: string): string | undefined | Failure;
   createExclusive(
@@ -118,12 +116,52 @@ export function returnHandle(handle: Handle): void {
   if (spare.length < maxSpare) spare.push(handle);
 }
 
-/** Gives up a wait whose result nobody wants. A wake-up may be lost, hence the repetition. */
-export function cancelUntilGone(waiter: Waiter): void {
-  if (!addon.cancelWait(waiter)) setTimeout(cancelUntilGone, 1, waiter).unref();
+/** A wait in the kernel, on a thread of its own. */
+export class KernelWait {
+  readonly #handle = takeHandle();
+  #over = false;
+
+  /** `finished` is called once, when there is a result: {@link collect} it. */
+  static start(
+    path: string,
+    flags: number,
+    mode: number,
+    text: string,
+    finished: () => void,
+  ): KernelWait | Failure {
+    const wait = new KernelWait();
+    const failure = addon.startWait(path, flags, mode, text, wait.#handle, finished);
+    if (failure === undefined) return wait;
+    returnHandle(wait.#handle);
+    return failure;
+  }
+
+  /** The outcome, and a handle that is the caller's from now on. */
+  collect(): { handle: Handle; outcome: Outcome } {
+    this.#over = true;
+    return { handle: this.#handle, outcome: addon.collect(this.#handle) };
+  }
+
+  /** Gives the wait up. False: it has a result already, which is on its way. */
+  cancel(): boolean {
+    return !this.#over && !addon.cancelWait(this.#handle);
+  }
+
+  /** The same for a wait whose result nobody wants; a wake-up may be lost, hence the repetition. */
+  cancelUntilGone(): void {
+    if (this.cancel())
+      setTimeout(() => {
+        this.cancelUntilGone();
+      }, 1).unref();
+  }
 }
 
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+/** Of two names for one number (EAGAIN, EWOULDBLOCK) the first, which is the common one. */
+const errnoNames = new Map(
+  Object.entries(constants.errno)
+    .map(([name, number]) => [number, name] as const)
+    .reverse(),
+);
 
 export function isFailure(value: unknown): value is Failure {
   return typeof value === 'object' && value !== null && 'syscall' in value && 'errno' in value;

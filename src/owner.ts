@@ -50,48 +50,50 @@ export function describeProcess(startedAt: number | undefined): ProcessInfo {
     const near = relative(process.cwd(), script);
     words.push(near === '' || near.startsWith('..') ? script : near);
   }
-  return { pid: process.pid, startedAt, host: hostname(), command: words.join(' ') };
+  return {
+    pid: process.pid,
+    startedAt: startedAt && Math.round(startedAt),
+    host: hostname(),
+    command: words.join(' '),
+  };
 }
 
-/**
- * The sidecar's text up to the time of the grant, which {@link holderText} adds: everything else
- * stays the same from one grant to the next.
- */
-export function holderTextPrefix(owner: string, info: ProcessInfo): string {
-  const fixed = {
+/** What a holder writes into its sidecar; the addon puts the time of the grant before it. */
+export function holderText(owner: string, info: ProcessInfo): string {
+  return JSON.stringify({
     owner: shorten(owner),
     pid: info.pid,
     startedAt: info.startedAt ?? null,
     host: shorten(info.host),
     command: shorten(info.command),
-  };
-  return `${JSON.stringify(fixed).slice(0, -1)},"since":`;
+  });
 }
 
-/** The line that a holder writes into its sidecar; see {@link parseHolder} for the way back. */
-export function holderText(prefix: string, sinceMs: number): string {
-  return `${prefix}${sinceMs}}`;
-}
-
-/** The holder that a sidecar names; null when the text is not one of ours. */
+/**
+ * The holder that a sidecar names: milliseconds since 1970, a blank, and {@link holderText}. Null
+ * when the text is not one of ours.
+ */
 export function parseHolder(text: string): HolderInfo | null {
+  const blank = text.indexOf(' ');
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = JSON.parse(text.slice(blank + 1));
   } catch {
     return null;
   }
   if (typeof raw !== 'object' || raw === null) return null;
-  const { owner, pid, startedAt, host, command, since } = raw as Record<string, unknown>;
-  if (typeof owner !== 'string' || typeof pid !== 'number' || typeof since !== 'number')
+  const { owner, pid, startedAt, host, command } = raw as Record<string, unknown>;
+  const since = new Date(Number(text.slice(0, blank)));
+  if (typeof owner !== 'string' || typeof pid !== 'number' || Number.isNaN(since.getTime())) {
     return null;
+  }
   return {
     owner,
     pid,
     startedAt: typeof startedAt === 'number' ? new Date(startedAt) : null,
     host: typeof host === 'string' ? host : '',
     command: typeof command === 'string' ? command : '',
-    since: new Date(since),
+    since,
   };
 }
 
@@ -99,9 +101,11 @@ export function parseHolder(text: string): HolderInfo | null {
 export function describeHolder(holder: HolderInfo | null): string {
   if (holder === null) return 'somebody who left no name (shared holders, or another program)';
   const { owner, pid, host, command, since } = holder;
-  const when = Number.isNaN(since.getTime()) ? 'an unknown time' : since.toISOString();
   // Whoever may write the sidecar may write anything; a message must not steer a terminal.
-  return `${owner} (pid ${pid} on ${host}: ${command}) since ${when}`.replace(/\p{Cc}/gu, '�');
+  return `${owner} (pid ${pid} on ${host}: ${command}) since ${since.toISOString()}`.replace(
+    /\p{Cc}/gu,
+    '�',
+  );
 }
 
 /** JSON writes a control character as six; three fields of this size fit the sidecar in any case. */

@@ -2,10 +2,11 @@
  * Who waits for which file, within this thread: first come, first served, and only the head of
  * each queue waits in the kernel.
  *
- * One thread per file, not per waiter; and a shared waiter that comes later does not overtake an
- * exclusive one, which the kernel would allow. When the head is granted the next one takes its
- * place at once, in the kernel's queue too, so it keeps its turn among other processes. Shared
- * waiters that stand one behind the other are let in together that way.
+ * A queue belongs to the file itself, by whatever path it was named. So there is one thread for a
+ * file, not for each waiter, and a shared waiter that comes later does not overtake an exclusive
+ * one, which the kernel would allow. When the head is granted the next one takes its place at once,
+ * in the kernel's queue too, so it keeps its turn among other processes. Shared waiters that stand
+ * one behind the other are let in together that way.
  *
  * A wait ends in one of three ways. Granted: the head's thread came back with the lock. Expired or
  * aborted: the promise is rejected at once, the thread is told to leave, and the next waiter begins
@@ -24,14 +25,12 @@ import {
 } from './attempt.js';
 import {
   addon,
-  cancelUntilGone,
   failureError,
   Flag,
   isFailure,
+  KernelWait,
   Outcome,
   returnHandle,
-  takeHandle,
-  type Waiter,
 } from './native.js';
 
 /** The longest delay setTimeout takes; a longer one would fire at once. */
@@ -39,10 +38,11 @@ const maxDelay = 2 ** 31 - 1;
 
 class Waiting {
   /** Set while this one is the head and waits in the kernel. */
-  thread: Waiter | undefined;
+  thread: KernelWait | undefined;
   timer: NodeJS.Timeout | undefined;
 
   constructor(
+    readonly queue: Queue,
     readonly target: LockTarget,
     readonly deadline: number,
     readonly timeoutMs: number,
@@ -52,19 +52,32 @@ class Waiting {
   ) {}
 }
 
-/** In order of arrival; the first is the head. */
-type Queue = Set<Waiting>;
+interface Queue {
+  /** What the file is to the system; a file that takes its place has a queue of its own. */
+  readonly file: string;
+  /** In order of arrival; the first is the head. */
+  readonly waits: Set<Waiting>;
+}
+
 const queues = new Map<string, Queue>();
 
+function queueOf(target: LockTarget): Queue | undefined {
+  return queues.size === 0 ? undefined : queues.get(fileOf(target));
+}
+
+function fileOf(target: LockTarget): string {
+  return addon.identify(target.lockPath, !target.sidecar) ?? target.lockPath;
+}
+
 /** Is anybody of this thread waiting for the file? */
-export function isAwaited(lockPath: string): boolean {
-  return queues.has(lockPath);
+export function isAwaited(target: LockTarget): boolean {
+  return queueOf(target) !== undefined;
 }
 
 /** Would a blocking wait of this thread stand behind one of its own, which then could never move? */
 export function awaitsOtherwise(target: LockTarget): boolean {
-  const queue = queues.get(target.lockPath);
-  return queue !== undefined && !(target.shared && [...queue].every((w) => w.target.shared));
+  const queue = queueOf(target);
+  return queue !== undefined && !(target.shared && [...queue.waits].every((w) => w.target.shared));
 }
 
 /**
@@ -80,55 +93,51 @@ export function waitFor(
   signal: AbortSignal | undefined,
 ): Promise<Grant> {
   return new Promise((resolve, reject) => {
-    const waiting = new Waiting(target, since + timeoutMs, timeoutMs, signal, resolve, reject);
-    let queue = queues.get(target.lockPath);
-    if (queue === undefined) queues.set(target.lockPath, (queue = new Set()));
-    queue.add(waiting);
+    const file = fileOf(target);
+    const queue = queues.get(file) ?? { file, waits: new Set() };
+    queues.set(file, queue);
+    const deadline = since + timeoutMs;
+    const waiting = new Waiting(queue, target, deadline, timeoutMs, signal, resolve, reject);
+    queue.waits.add(waiting);
     if (timeoutMs !== Infinity) arm(waiting);
     if (signal !== undefined) listen(signal, waiting);
-    if (queue.size === 1) serve(target.lockPath, queue);
+    if (queue.waits.size === 1) serve(queue);
   });
 }
 
 /** Lets the head of the queue try, and whoever comes after it, until one has to wait. */
-function serve(lockPath: string, queue: Queue): void {
-  for (const head of queue) {
+function serve(queue: Queue): void {
+  for (const head of queue.waits) {
     try {
       const grant = tryNow(head.target, false);
       if (grant === undefined) {
-        startThread(head, lockPath, queue);
+        startThread(head);
         return;
       }
-      leave(head, lockPath, queue);
+      leave(head);
       head.resolve(grant);
     } catch (error) {
-      leave(head, lockPath, queue);
+      leave(head);
       head.reject(error);
     }
   }
 }
 
-function startThread(head: Waiting, lockPath: string, queue: Queue): void {
-  const { target } = head;
+function startThread(head: Waiting): void {
+  const { lockPath, flags, mode } = head.target;
   // The attempt before has vouched for the volume; the thread cannot ask again.
-  const verdict = (target.flags & Flag.network) !== 0 ? Flag.network : Flag.local;
-  const thread = addon.startWait(
-    lockPath,
-    target.flags | verdict,
-    target.mode,
-    signature(target),
-    () => {
-      finished(head, thread as Waiter, lockPath, queue);
-    },
-  );
+  const verdict = (flags & Flag.network) !== 0 ? Flag.network : Flag.local;
+  const text = signature(head.target);
+  const thread = KernelWait.start(lockPath, flags | verdict, mode, text, () => {
+    finished(head, thread as KernelWait);
+  });
   if (isFailure(thread)) throw failureError(thread, lockPath);
   head.thread = thread;
 }
 
 /** The thread has a result: of a head that still wants it, or of one that has gone. */
-function finished(head: Waiting, thread: Waiter, lockPath: string, queue: Queue): void {
-  const handle = takeHandle();
-  const outcome = addon.collect(thread, handle);
+function finished(head: Waiting, thread: KernelWait): void {
+  const { handle, outcome } = thread.collect();
   if (head.thread !== thread) {
     // Granted just before its waiter left, and on its way here since.
     addon.release(handle);
@@ -137,42 +146,37 @@ function finished(head: Waiting, thread: Waiter, lockPath: string, queue: Queue)
   }
   head.thread = undefined;
   if (outcome === Outcome.granted || outcome === Outcome.recovered) {
-    leave(head, lockPath, queue);
+    leave(head);
     head.resolve({ handle, outcome });
   } else {
     try {
       if (!isSettled(outcome)) remedy(head.target, outcome, handle, 0);
     } catch (error) {
-      leave(head, lockPath, queue);
+      leave(head);
       head.reject(error);
     }
     returnHandle(handle);
   }
-  serve(lockPath, queue);
+  serve(head.queue);
 }
 
 /** Takes a waiter out of the queue, with its timer and its ear on the signal. */
-function leave(waiting: Waiting, lockPath: string, queue: Queue): void {
-  queue.delete(waiting);
-  if (queue.size === 0 && queues.get(lockPath) === queue) queues.delete(lockPath);
+function leave(waiting: Waiting): void {
+  const { queue } = waiting;
+  queue.waits.delete(waiting);
+  if (queue.waits.size === 0) queues.delete(queue.file);
   clearTimeout(waiting.timer);
   if (waiting.signal !== undefined) unlisten(waiting.signal, waiting);
 }
 
 /** Rejects a waiter now; its thread finds its own way out. */
 function giveUp(waiting: Waiting, reason: unknown): void {
-  const { lockPath } = waiting.target;
-  const queue = queues.get(lockPath);
-  if (queue === undefined) return;
-  const wasHead = waiting.thread !== undefined;
-  leave(waiting, lockPath, queue);
-  if (waiting.thread !== undefined) {
-    const thread = waiting.thread;
-    waiting.thread = undefined;
-    cancelUntilGone(thread);
-  }
+  const { thread } = waiting;
+  leave(waiting);
+  waiting.thread = undefined;
+  thread?.cancelUntilGone();
   waiting.reject(reason);
-  if (wasHead) serve(lockPath, queue);
+  if (thread !== undefined) serve(waiting.queue);
 }
 
 function arm(waiting: Waiting): void {
@@ -188,7 +192,7 @@ function expire(waiting: Waiting): void {
   }
   // A busy event loop comes here late. What the kernel granted meanwhile was granted in time; it
   // is on its way, so look again when it has had its turn.
-  if (waiting.thread !== undefined && addon.cancelWait(waiting.thread)) {
+  if (waiting.thread?.cancel() === false) {
     waiting.timer = setTimeout(expire, 1, waiting);
     return;
   }

@@ -81,9 +81,9 @@ void* runEntry(void* raw) {
 // Room for our frames, the C library's thread-local data and a signal frame; only touched pages
 // are resident. Sanitizers keep shadow frames on the stack.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kStackSize = 1024 * 1024;
+constexpr std::size_t kStackSize = std::size_t{1024} * 1024;
 #else
-constexpr std::size_t kStackSize = 128 * 1024;
+constexpr std::size_t kStackSize = std::size_t{128} * 1024;
 #endif
 
 }  // namespace
@@ -118,6 +118,13 @@ std::uint64_t monotonicNs() {
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t wallClockMs() {
+  timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
 }
 
 void sleepNs(std::uint64_t duration) {
