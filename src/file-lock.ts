@@ -103,6 +103,7 @@ export async function withLock<T>(
   fn: (held: FileLock) => T | Promise<T>,
   options?: LockOptions,
 ): Promise<T> {
+  if (typeof fn !== 'function') throw new TypeError('fn must be a function');
   const held = await lock(resource, options);
   try {
     return await fn(held);

@@ -31,7 +31,7 @@ export function resourceFile(resource: string | URL): string {
 
 /** The sidecar of such a resource. */
 export function sidecarFile(file: string, options: LockOptions): string {
-  if (options.lockPath !== undefined) return absolute(options.lockPath);
+  if (options.lockPath !== undefined) return absolute(options.lockPath, 'lockPath');
   return file + (options.directory === true ? '.dir.lock' : '.lock');
 }
 
@@ -55,15 +55,25 @@ export function canonicalResource(path: string): string {
   }
 }
 
-export function absolute(resource: string | URL): string {
-  const path = typeof resource === 'string' ? resource : fromUrl(resource);
+export function absolute(named: string | URL, what = 'the resource'): string {
+  const path = typeof named === 'string' ? named : fromUrl(named, what);
   if (!windows && path !== '' && !needsWork.test(path)) return path;
-  if (path === '') throw new TypeError('the path must not be empty');
+  if (path === '') throw new TypeError(`${what} must not be empty`);
   if (controlCharacter.test(path)) {
-    throw new TypeError('the path must not contain NUL or control characters');
+    throw new TypeError(`${what} must not contain NUL or control characters`);
   }
-  if (windows || !hasDotDot(path)) return resolve(path);
-  return climb(isAbsolute(path) ? path : `${process.cwd()}/${path}`);
+  if (windows || !hasDotDot(path))
+    return resolve(isAbsolute(path) ? '/' : workingDirectory(), path);
+  return climb(isAbsolute(path) ? path : `${workingDirectory()}/${path}`);
+}
+
+/** It may have been removed under us. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new LockError('ERR_LOCK_SYSTEM', 'the working directory is gone', { cause });
+  }
 }
 
 /**
@@ -90,10 +100,9 @@ function withoutLinks(path: string): string {
   }
 }
 
-function fromUrl(resource: unknown): string {
-  if (!(resource instanceof URL))
-    throw new TypeError('the resource must be a string or a file: URL');
-  return fileURLToPath(resource);
+function fromUrl(named: unknown, what: string): string {
+  if (!(named instanceof URL)) throw new TypeError(`${what} must be a string or a file: URL`);
+  return fileURLToPath(named);
 }
 
 function hasDotDot(path: string): boolean {

@@ -161,7 +161,7 @@ await t.test('a loop of links', async (t) => {
     t.throws(() => lockPathFor(name), loop, `lockPathFor ${name}`);
     t.throws(() => holderOf(name), loop, `holderOf ${name}`);
   }
-  t.throws(() => tryLock('a'), { path: join(folder, 'a') }, 'names what the caller named');
+  t.throws(() => tryLock('a'), { ...loop, path: join(folder, 'a') }, 'names what was named');
   const within = { code: 'ERR_LOCK_SYSTEM', cause: { code: 'ELOOP' } };
   t.throws(() => tryLock('a/data'), within, 'as a parent');
   t.throws(() => tryLock('a', { sidecar: false }), within, 'without a sidecar');
@@ -294,10 +294,11 @@ await t.test('a name, or a path, that is too long', async (t) => {
 await t.test('every length around the end of the buffer', async (t) => {
   // 1024 bytes on the stack, more in the heap (Utf8 in native/values.h).
   const folder = workIn(t);
-  const parent = join(folder, ...Array.from({ length: 3 }, () => 'p'.repeat(200)));
+  const roomIn = (parent: string): number => 1018 - Buffer.byteLength(`${parent}/.lock`);
+  let parent = folder;
+  while (roomIn(parent) > 230) parent = join(parent, 'p'.repeat(200));
   mkdirSync(parent, { recursive: true });
-  const rest = 1018 - '.lock'.length - Buffer.byteLength(parent) - 1;
-  t.ok(rest > 0 && rest < 230, `the test's own folder leaves room: ${rest}`);
+  const rest = roomIn(parent);
   for (let extra = 0; extra < 12; extra++) {
     for (const end of ['n', 'é', '鎖', '🔒']) {
       const file = join(parent, 'n'.repeat(rest + extra) + end);
@@ -317,7 +318,9 @@ await t.test('lockPath: another place for the sidecar', async (t) => {
     ['c', { lockPath: 'elsewhere/one' }],
     ['d', { lockPath: join(folder, 'locks/one'), directory: true }],
   ]);
-  t.equal(mustHave(t, 'a', { lockPath: 'locks/one' }).resourcePath, join(folder, 'a'));
+  const held = mustLock('a', { lockPath: 'locks/one' });
+  t.equal(held.resourcePath, join(folder, 'a'));
+  held.release();
   assertTwoLocks(t, ['a', { lockPath: 'locks/one' }], ['a'], 'the usual place is another lock');
   mustLock('a', { lockPath: 'new/folder/one' }).release();
   t.ok(existsSync('new/folder/one'), 'its folder is made');
@@ -393,3 +396,18 @@ function mustHave(t: Test, ...spelling: Spelling): FileLock {
   });
   return held;
 }
+
+void t.test('a working directory that is gone is a typed error', (t) => {
+  const folder = join(t.testdir(), 'gone');
+  mkdirSync(folder);
+  const before = process.cwd();
+  process.chdir(folder);
+  rmSync(folder, { recursive: true });
+  try {
+    t.throws(() => lockPathFor('data'), { code: 'ERR_LOCK_SYSTEM', cause: { code: 'ENOENT' } });
+    t.equal(lockPathFor('/data'), '/data.lock', 'an absolute path does not need it');
+  } finally {
+    process.chdir(before);
+  }
+  t.end();
+});

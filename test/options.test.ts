@@ -11,12 +11,12 @@ import * as holdfast from '../src/index.js';
 
 /** The library as a program without types sees it. */
 const { lock, tryLock, lockSync, withLock, lockPathFor, holderOf } = holdfast as unknown as {
-  lock(...args: unknown[]): Promise<unknown>;
-  tryLock(...args: unknown[]): holdfast.FileLock | null;
-  lockSync(...args: unknown[]): holdfast.FileLock;
-  withLock(...args: unknown[]): Promise<unknown>;
-  lockPathFor(...args: unknown[]): string;
-  holderOf(...args: unknown[]): unknown;
+  lock: (...args: unknown[]) => Promise<unknown>;
+  tryLock: (...args: unknown[]) => holdfast.FileLock | null;
+  lockSync: (...args: unknown[]) => holdfast.FileLock;
+  withLock: (...args: unknown[]) => Promise<unknown>;
+  lockPathFor: (...args: unknown[]) => string;
+  holderOf: (...args: unknown[]) => unknown;
 };
 
 /** What is thrown, or undefined. */
@@ -187,7 +187,7 @@ const wrongResources: Record<string, unknown> = {
   'an object': {},
   'an array': ['data'],
   'a Buffer': Buffer.from('data'),
-  'a String object': Object('data'),
+  'a String object': Object('data') as unknown,
   'an http: URL': new URL('http://example.org/data'),
   'a file: URL with a NUL': new URL('file:///tmp/a%00b'),
   'a file: URL with a newline': new URL('file:///tmp/a%0Ab'),

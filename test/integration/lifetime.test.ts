@@ -35,7 +35,10 @@ await t.test('worker.terminate() with a lock held and a wait pending, 100 times'
     if (tryLock(paths.held) !== null) t.fail('the worker holds nothing');
     await worker.terminate();
     const held = tryLock(paths.held);
-    if (held === null) return t.fail(`round ${round}: still held after terminate()`);
+    if (held === null) {
+      t.fail(`round ${round}: still held after terminate()`);
+      return;
+    }
     if (held.previous?.owner !== 'worker') t.fail('the worker never released; that is to be told');
     held.release();
   }

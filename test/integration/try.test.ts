@@ -12,7 +12,7 @@ await t.test('32 processes at a barrier, 20 rounds: one winner each', async (t) 
     const results = await Promise.all(peers.map((peer) => peer.tryLock(resource)));
     const winners = results.flatMap((result, i) => (result === null ? [] : [{ i, id: result.id }]));
     t.equal(winners.length, 1, `round ${round}`);
-    await Promise.all(winners.map(({ i, id }) => peers[i]?.release(id)));
+    await Promise.all(winners.map(async ({ i, id }) => peers[i]?.release(id)));
   }
 });
 

@@ -1,0 +1,152 @@
+/** What one lock asks of the kernel, in order; and that every descriptor is closed again. */
+import { join } from 'node:path';
+import t from 'tap';
+
+import { callsOf, hasStrace, runTraced } from '../helpers/strace.js';
+
+const library = JSON.stringify(new URL('../../lib/index.js', import.meta.url).href);
+const calls = 'openat,flock,fstat,newfstatat,lstat,stat,readlink,pread64,pwrite64,close';
+/** The system call, and of flock also what it asks for. */
+const brief = (line: string): string =>
+  /(flock\(.*, [A-Z_|]+)\)/.exec(line)?.[1]?.replace(/\(.*, /, ' ') ??
+  /(\w+)\(/.exec(line)?.[1] ??
+  line;
+const statLike = (name: string): string => name.replace(/^(newfstatat|fstat|lstat|stat)$/, 'stat');
+
+if (!hasStrace) t.bailout('strace is not installed: apt-get install strace');
+
+const run = (t: Parameters<typeof runTraced>[0], path: string, script: string): string[] =>
+  callsOf(
+    runTraced(
+      t,
+      `import { tryLock } from ${library}; const path = ${JSON.stringify(path)}; ${script}`,
+      {
+        calls,
+      },
+    ).trace,
+    path,
+  );
+
+await t.test('acquire and release, without a sidecar', (t) => {
+  const path = join(t.testdir({ data: '' }), 'data');
+  const lines = run(
+    t,
+    path,
+    `tryLock(path, { sidecar: false }).release(); tryLock(path, { sidecar: false }).release();`,
+  );
+  // The first one also asks what filesystem this is; the second one is what every other costs.
+  const second = lines.slice(-6).map(brief).map(statLike);
+  t.strictSame(second, [
+    'openat',
+    'stat',
+    'flock LOCK_EX|LOCK_NB',
+    'stat',
+    'flock LOCK_UN',
+    'close',
+  ]);
+  t.match(lines.at(-6), /O_RDONLY\|O_NOCTTY\|O_NONBLOCK\|O_CLOEXEC/);
+  t.end();
+});
+
+await t.test('acquire and release, with a sidecar that exists', (t) => {
+  const resource = join(t.testdir({ data: '' }), 'data');
+  const lines = run(
+    t,
+    `${resource}.lock`,
+    `const data = path.slice(0, -5); tryLock(data).release(); tryLock(data).release();`,
+  );
+  const second = lines.slice(-10).map(brief).map(statLike);
+  t.strictSame(second, [
+    'openat',
+    'stat',
+    'flock LOCK_EX|LOCK_NB',
+    'stat',
+    'pread64',
+    'pwrite64',
+    'pread64',
+    'pwrite64',
+    'flock LOCK_UN',
+    'close',
+  ]);
+  t.match(lines.at(-10), /O_RDWR\|O_NOCTTY\|O_NONBLOCK\|O_NOFOLLOW\|O_CLOEXEC/);
+  t.notOk(
+    lines.some((line) => line.includes('fsync')),
+    'no sync',
+  );
+  t.end();
+});
+
+await t.test('an attempt that fails closes what it opened', (t) => {
+  const path = join(t.testdir({ data: '' }), 'data');
+  const options = '{ sidecar: false }';
+  const busy = run(
+    t,
+    path,
+    `const held = tryLock(path, ${options}); tryLock(path, ${options}); held.release();`,
+  );
+  const opened = busy.filter((line) => line.includes('openat')).length;
+  t.equal(busy.filter((line) => line.includes('close(')).length, opened);
+  t.strictSame(busy.map(brief).map(statLike).slice(-6), [
+    'openat',
+    'stat',
+    'flock LOCK_EX|LOCK_NB',
+    'close',
+    'flock LOCK_UN',
+    'close',
+  ]);
+  t.end();
+});
+
+await t.test(
+  'every call on the file fails once, at every place: a typed error, no descriptor left',
+  (t) => {
+    const path = join(t.testdir({ data: '' }), 'data');
+    const script = `
+    import { readdirSync } from 'node:fs';
+    import { tryLock } from ${library};
+    const count = () => readdirSync('/proc/self/fd').length;
+    count();
+    const before = count();
+    for (let i = 0; i < 3; i++) {
+      try {
+        const held = tryLock(${JSON.stringify(path)}, { sidecar: false });
+        console.log(held === null ? 'busy' : 'granted');
+        held?.release();
+      } catch (e) { console.log(e.code, e.cause?.code, e.cause?.syscall); }
+    }
+    console.log(count() - before);`;
+    const kinds = [
+      { call: 'openat', code: 'ENFILE', as: 'open' },
+      { call: 'newfstatat', code: 'EIO', as: '(fstat|stat)' },
+      { call: 'flock', code: 'ENOLCK', as: 'flock' },
+      { call: 'flock', code: 'EIO', as: 'flock' },
+    ];
+    for (const { call, code, as } of kinds) {
+      let failures = 0;
+      for (let nth = 1; nth <= 6; nth++) {
+        const inject = `${call}:error=${code}:when=${nth}`;
+        const { stdout } = runTraced(t, script, { calls: call, inject, path });
+        const lines = stdout.trimEnd().split('\n');
+        t.equal(lines.pop(), '0', `${inject}: no descriptor is left`);
+        const failed = lines.filter((line) => line !== 'granted');
+        failures += failed.length;
+        for (const line of failed) t.match(line, new RegExp(`^ERR_LOCK_SYSTEM ${code} ${as}$`));
+        t.equal(lines.length, 3);
+      }
+      t.ok(failures >= 2, `${call} did fail: ${failures}`);
+    }
+    t.end();
+  },
+);
+
+await t.test('EINTR is retried', (t) => {
+  const path = join(t.testdir({ data: '' }), 'data');
+  const script = `import { tryLock } from ${library};
+    const held = tryLock(${JSON.stringify(path)}, { sidecar: false });
+    console.log(held !== null);`;
+  for (const call of ['openat', 'flock']) {
+    const inject = `${call}:error=EINTR:when=1`;
+    t.equal(runTraced(t, script, { calls: call, inject, path }).stdout, 'true\n', call);
+  }
+  t.end();
+});
