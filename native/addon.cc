@@ -24,14 +24,28 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   // No finalizer: the clean-up hook deletes it.
   napi_set_instance_data(env, environment, nullptr, nullptr);
   const napi_property_descriptor methods[] = {
-      method<createHandle>("createHandle"), method<tryAcquire>("tryAcquire"),
-      method<acquireSync>("acquireSync"),   method<startWait>("startWait"),
-      method<cancelWait>("cancelWait"),     method<collect>("collect"),
-      method<release>("release"),           method<failureOf>("failureOf"),
-      method<previousOf>("previousOf"),     method<stillNamed>("stillNamed"),
-      method<identify>("identify"),         method<readSidecar>("readSidecar"),
-      method<readLink>("readLink"),         method<createExclusive>("createExclusive"),
-      method<processStart>("processStart"), method<fsInfo>("fsInfo"),
+      method<createHandle>("createHandle"),
+      method<tryAcquire>("tryAcquire"),
+      method<acquireSync>("acquireSync"),
+      method<startWait>("startWait"),
+      method<cancelWait>("cancelWait"),
+      method<collect>("collect"),
+      method<release>("release"),
+      method<failureOf>("failureOf"),
+      method<previousOf>("previousOf"),
+      method<stillNamed>("stillNamed"),
+      method<transact>("transact"),
+      method<startTransact>("startTransact"),
+      method<collectTransact>("collectTransact"),
+      method<startRecordWait>("startRecordWait"),
+      method<bootClock>("bootClock"),
+      method<bootIdentity>("bootIdentity"),
+      method<identify>("identify"),
+      method<readSidecar>("readSidecar"),
+      method<readLink>("readLink"),
+      method<createExclusive>("createExclusive"),
+      method<processStart>("processStart"),
+      method<fsInfo>("fsInfo"),
   };
   napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods);
   return exports;

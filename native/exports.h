@@ -1,10 +1,13 @@
-// The functions that the addon exports; addon.cc gives them their names.
+// The functions that the addon exports; addon.cc gives them their names. `deliver` (waits.cc) is
+// what the environment calls when a wait has a result.
 #pragma once
 
 #include "lock_waiter.h"
 #include "values.h"
 
 namespace holdfast {
+
+void deliver(napi_env env, LockWaiter* waiter);
 
 // lock_exports.cc
 napi_value createHandle(const Call& call);
@@ -17,7 +20,14 @@ napi_value release(const Call& call);
 napi_value failureOf(const Call& call);
 napi_value previousOf(const Call& call);
 napi_value stillNamed(const Call& call);
-void deliver(napi_env env, LockWaiter* waiter);
+
+// lease_exports.cc
+napi_value transact(const Call& call);
+napi_value startTransact(const Call& call);
+napi_value collectTransact(const Call& call);
+napi_value startRecordWait(const Call& call);
+napi_value bootClock(const Call& call);
+napi_value bootIdentity(const Call& call);
 
 // file_exports.cc
 napi_value identify(const Call& call);

@@ -5,19 +5,11 @@
 // can commit it. Handles are External values, never numbers: a descriptor cannot leak into code
 // that might close it (docs/adr/0005-handle-not-descriptor.md). They are made once and used again,
 // because a finalizer costs more than the lock.
-#include "environment.h"
 #include "exports.h"
-#include "lock_waiter.h"
-#include "values.h"
+#include "waits.h"
 
 namespace holdfast {
 namespace {
-
-Environment& environmentOf(const Call& call) { return *call.environment<Environment>(); }
-
-napi_value answer(const Call& call, Outcome outcome) {
-  return call.number(static_cast<double>(outcome));
-}
 
 // (path, flags, mode, text, …): what is to be locked, and how.
 class LockArguments {
@@ -38,12 +30,6 @@ class LockArguments {
 };
 
 constexpr char kLockArguments[] = "expected (path, flags, mode, text, ...)";
-
-// A handle that holds nothing and waits for nothing.
-LockHandle* freeHandleAt(const Call& call, std::size_t index) {
-  auto* handle = call.externalAt<LockHandle>(index);
-  return handle != nullptr && !handle->held() && handle->waiter == nullptr ? handle : nullptr;
-}
 
 // The object is collected. A lock outlives the object that JavaScript lost.
 void disposeHandle(LockHandle* handle) {
@@ -91,23 +77,6 @@ napi_value acquireSync(const Call& call) {
   return answer(call, outcome);
 }
 
-// Runs on the JavaScript thread when a waiter has its result. The callback takes no arguments: the
-// program asks with `collect`, and may have forgotten the wait meanwhile.
-void deliver(napi_env env, LockWaiter* waiter) {
-  if (env == nullptr) return;  // the environment's clean-up hook has taken care of it
-  void* environment = nullptr;
-  napi_get_instance_data(env, &environment);
-  static_cast<Environment*>(environment)->finishWait(waiter);
-  const auto reference = static_cast<napi_ref>(waiter->attachment);
-  napi_value callback = nullptr;
-  napi_get_reference_value(env, reference, &callback);
-  napi_delete_reference(env, reference);
-  waiter->drop();
-  napi_value receiver = nullptr;
-  napi_get_undefined(env, &receiver);
-  napi_call_function(env, receiver, callback, 0, nullptr, nullptr);
-}
-
 // (path, flags, mode, text, handle, callback): { errno, syscall } when no thread is to be had.
 napi_value startWait(const Call& call) {
   const LockArguments arguments(call);
@@ -115,19 +84,8 @@ napi_value startWait(const Call& call) {
   if (!arguments.valid || handle == nullptr || !call.isFunctionAt(5)) {
     return call.misuse(kLockArguments);
   }
-  Environment& environment = environmentOf(call);
-  auto* waiter = new LockWaiter(arguments.request, environment.volumes());
-  napi_ref callback = nullptr;
-  napi_create_reference(call.env(), call.at(5), 1, &callback);
-  waiter->attachment = callback;
-  if (const os::Failure failure = environment.startWait(waiter)) {
-    napi_delete_reference(call.env(), callback);
-    waiter->drop();
-    return call.failure(failure);
-  }
-  waiter->retain();
-  handle->waiter = waiter;
-  return nullptr;
+  auto* waiter = new LockWaiter(arguments.request, environmentOf(call).volumes());
+  return begin(call, waiter, handle, call.at(5));
 }
 
 // (handle): true when its wait has a result, false when it has to be asked again.

@@ -22,7 +22,7 @@ namespace {
 // ever. It has then been refused often enough: unknown means held.
 constexpr int kMaxAttempts = 100;
 
-os::Links linksFor(bool sidecar) { return sidecar ? os::Links::refuse : os::Links::follow; }
+os::Links linksFor(bool follow) { return follow ? os::Links::follow : os::Links::refuse; }
 
 }  // namespace
 
@@ -53,7 +53,7 @@ Outcome LockHandle::open(const LockRequest& request, const LocalVolumes& volumes
   const os::Access access =
       sidecar || request.has(LockRequest::network) ? os::Access::readWrite : os::Access::read;
   for (;;) {
-    os::Failure failure = file.open(request.path, access, linksFor(sidecar));
+    os::Failure failure = file.open(request.path, access, linksFor(!sidecar));
     if (failure.code == ENOENT && sidecar) {
       // O_CREAT only now: with fs.protected_regular it is refused, even to root, for another
       // user's file in a sticky directory (proc(5)). And nothing is created on a filesystem that
@@ -99,7 +99,7 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
     os::LockResult result = file.tryLock(shared, failure);
     char letter = sidecar::kNobody;
     if (result == os::LockResult::busy && interrupt != nullptr) {
-      if (request.has(LockRequest::sidecar)) letter = sidecar::announceWaiter(file);
+      if (request.isSigned()) letter = sidecar::announceWaiter(file);
       result = file.lock(shared, *interrupt, failure);
     }
     if (result == os::LockResult::busy) return Outcome::busy;
@@ -107,7 +107,7 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
     if (result == os::LockResult::failed) return fail(failure);
 
     os::FileInfo named;
-    failure = os::infoOf(request.path, linksFor(request.has(LockRequest::sidecar)), named);
+    failure = os::infoOf(request.path, linksFor(!request.has(LockRequest::sidecar)), named);
     if (!failure && named.id == id_) {
       return settle(std::move(file), request, letter);
     }
@@ -121,10 +121,11 @@ Outcome LockHandle::settle(os::File&& file, const LockRequest& request, char let
   file_ = std::move(file);
   held_ = true;
   shared_ = request.has(LockRequest::shared);
-  sidecar_ = request.has(LockRequest::sidecar);
+  signed_ = request.isSigned();
+  followLinks_ = !request.has(LockRequest::sidecar);
   letter_ = letter;
   previous_.clear();
-  if (!sidecar_) return Outcome::granted;
+  if (!signed_) return Outcome::granted;
   sidecar::Contents contents = sidecar::read(file_);
   if (contents.held) previous_ = std::move(contents.text);
   if (!shared_) sidecar::signIn(file_, contents.owner, request.text, request.textSize);
@@ -133,7 +134,7 @@ Outcome LockHandle::settle(os::File&& file, const LockRequest& request, char let
 
 void LockHandle::release() {
   if (!held_) return;
-  if (sidecar_ && !shared_) {
+  if (signed_ && !shared_) {
     // Before the unlock: after it the next holder may already have signed in.
     const char letter = sidecar::signOut(file_);
     if (courtesy::isStale(id_, letter, letter_)) sidecar::wipeWaiting(file_, letter);
@@ -142,10 +143,27 @@ void LockHandle::release() {
 }
 
 void LockHandle::abandon() {
-  if (!held_) return;
+  if (held_) file_.unlock();
   held_ = false;
-  file_.unlock();
   file_.close();
+}
+
+void LockHandle::adopt(os::File&& file, const os::FileId& id, bool locked) {
+  abandon();
+  file_ = std::move(file);
+  id_ = id;
+  held_ = locked;
+  shared_ = signed_ = followLinks_ = false;
+}
+
+Outcome LockHandle::awaitHolder(os::Interrupt& interrupt) {
+  // Shared: a waiter that woke up and was then stopped must not look like a holder.
+  os::Failure failure;
+  const os::LockResult result = file_.lock(true, interrupt, failure);
+  if (result == os::LockResult::granted) file_.unlock();
+  file_.close();
+  if (result == os::LockResult::failed) return fail(failure);
+  return result == os::LockResult::granted ? Outcome::granted : Outcome::cancelled;
 }
 
 void LockHandle::takeFrom(LockHandle& other) {
@@ -153,7 +171,8 @@ void LockHandle::takeFrom(LockHandle& other) {
   id_ = other.id_;
   held_ = other.held_;
   shared_ = other.shared_;
-  sidecar_ = other.sidecar_;
+  signed_ = other.signed_;
+  followLinks_ = other.followLinks_;
   letter_ = other.letter_;
   previous_ = std::move(other.previous_);
   failure_ = other.failure_;
@@ -162,7 +181,7 @@ void LockHandle::takeFrom(LockHandle& other) {
 
 os::Failure LockHandle::stillNamed(const char* path, bool& named) const {
   os::FileInfo info;
-  const os::Failure failure = os::infoOf(path, linksFor(sidecar_), info);
+  const os::Failure failure = os::infoOf(path, linksFor(followLinks_), info);
   named = !failure && info.id == id_;
   return failure.code == ENOENT || failure.code == ENOTDIR ? os::Failure{} : failure;
 }

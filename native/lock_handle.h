@@ -27,11 +27,12 @@ inline bool isGrant(Outcome outcome) {
 // One request, as views: whoever waits on another thread keeps the strings alive (LockWaiter).
 struct LockRequest {
   enum Flag : std::uint32_t {
-    shared = 1,   // LOCK_SH
-    sidecar = 2,  // `path` is a sidecar: create it, refuse links, keep the holder's text in it
-    network = 4,  // vouched for, although the filesystem is remote
-    local = 8,    // vouched for, and so is the whole volume from now on
-    noPause = 16  // answer busy instead of sleeping out of courtesy (courtesy.h)
+    shared = 1,    // LOCK_SH
+    sidecar = 2,   // `path` is a sidecar: create it, refuse links, keep the holder's text in it
+    network = 4,   // vouched for, although the filesystem is remote
+    local = 8,     // vouched for, and so is the whole volume from now on
+    noPause = 16,  // answer busy instead of sleeping out of courtesy (courtesy.h)
+    plain = 32     // with sidecar: a permanent file of another kind, without the holder's text
   };
   const char* path = "";
   const char* text = "";
@@ -39,6 +40,7 @@ struct LockRequest {
   int mode = -1;
   std::uint32_t flags = 0;
   bool has(Flag flag) const { return (flags & flag) != 0; }
+  bool isSigned() const { return has(sidecar) && !has(plain); }
 };
 
 // The volumes of local filesystems, so that each is judged once. Filled from JavaScript's verdict.
@@ -63,7 +65,7 @@ class LockHandle {
 
   // Signs out, unlocks, closes. Safe to call when nothing is held.
   void release();
-  // Unlocks without signing out: the next holder learns that this one never released.
+  // Unlocks and closes without signing out: the next holder learns that this one never released.
   void abandon();
 
   LockHandle() = default;
@@ -80,6 +82,12 @@ class LockHandle {
   const os::Failure& failure() const { return failure_; }
   // Remembers why nothing was granted, and answers so.
   Outcome fail(const os::Failure& failure);
+
+  // Takes a file that somebody else opened: locked exclusively, or not at all.
+  void adopt(os::File&& file, const os::FileId& id, bool locked);
+  // Waits until nobody holds the adopted, unlocked file exclusively, and closes it.
+  Outcome awaitHolder(os::Interrupt& interrupt);
+  const os::File& file() const { return file_; }
 
   // Takes over what `other` holds, or why it holds nothing. This one must hold nothing.
   void takeFrom(LockHandle& other);
@@ -102,7 +110,8 @@ class LockHandle {
   os::FileId id_;
   bool held_ = false;
   bool shared_ = false;
-  bool sidecar_ = false;
+  bool signed_ = false;  // the sidecar names this holder
+  bool followLinks_ = false;
   char letter_ = '-';  // what it left in the sidecar while it waited
   std::string previous_;
   os::Failure failure_;

@@ -1,6 +1,7 @@
 #include "lock_waiter.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace holdfast {
 
@@ -13,6 +14,13 @@ LockWaiter::LockWaiter(const LockRequest& request, const LocalVolumes& volumes)
   request_.text = text_.data();
 }
 
+LockWaiter::LockWaiter(TransactionRequest request, LockHandle& live, const LocalVolumes& volumes)
+    : transaction_(std::move(request)), volumes_(volumes) {
+  handle_.takeFrom(live);
+}
+
+LockWaiter::LockWaiter(LockHandle& record) : awaitsHolder_(true) { handle_.takeFrom(record); }
+
 os::Failure LockWaiter::start(Finished finished, void* context) {
   finished_ = finished;
   context_ = context;
@@ -24,8 +32,15 @@ os::Failure LockWaiter::start(Finished finished, void* context) {
 
 void LockWaiter::run(void* self) {
   auto* waiter = static_cast<LockWaiter*>(self);
-  waiter->finish(waiter->handle_.acquire(waiter->request_, waiter->volumes_, &waiter->interrupt_));
+  waiter->finish(waiter->work());
   waiter->drop();
+}
+
+Outcome LockWaiter::work() {
+  if (awaitsHolder_) return handle_.awaitHolder(interrupt_);
+  if (!transaction_) return handle_.acquire(request_, volumes_, &interrupt_);
+  verdict_ = transaction_->run(handle_, volumes_, true, &interrupt_);
+  return Outcome::cancelled;  // no file lock; the verdict says what came of it
 }
 
 void LockWaiter::finish(Outcome outcome) {

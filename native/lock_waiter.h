@@ -1,5 +1,8 @@
 // LockWaiter: one thread that waits in the kernel for one lock, and how to get it out.
 //
+// The lock may be a file lock, the guard of a lease (the transaction then runs on this thread, with
+// its syncs), or that of a lease's record, whose holder's end is waited for.
+//
 // The thread is our own. A waiter in libuv's pool would, four times over, stop every fs and dns
 // call of the program. It is joined when its result is taken, or when the JavaScript environment
 // (a worker thread, the process) goes away. While it runs, nothing but the waiter's own members is
@@ -9,10 +12,12 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "lock_handle.h"
 #include "os.h"
+#include "transaction.h"
 
 namespace holdfast {
 
@@ -22,14 +27,19 @@ class LockWaiter {
   using Finished = void (*)(LockWaiter* waiter, void* context);
 
   LockWaiter(const LockRequest& request, const LocalVolumes& volumes);
+  // `live` moves here for as long as the transaction runs.
+  LockWaiter(TransactionRequest request, LockHandle& live, const LocalVolumes& volumes);
+  // Waits for the end of whoever holds the file in `record`, which moves here.
+  explicit LockWaiter(LockHandle& record);
   LockWaiter(const LockWaiter&) = delete;
   LockWaiter& operator=(const LockWaiter&) = delete;
 
   os::Failure start(Finished finished, void* context);
 
-  // Gives the wait up; a grant that comes after this is given back at once, without a word. True
-  // when there is a result already (perhaps a grant: it was faster). False when the thread is on
-  // its way out: call again, for a wake-up may be lost (os.h, Interrupt).
+  // Gives the wait up; a file lock that is granted after this is given back at once, without a
+  // word. A transaction that has its guard is carried out. True when there is a result already
+  // (perhaps a grant: it was faster). False when the thread is on its way out: call again, for a
+  // wake-up may be lost (os.h, Interrupt).
   bool cancel();
   bool hasResult();
   bool waitFinished(std::uint64_t timeoutNs) { return done_.wait(timeoutNs); }
@@ -41,6 +51,8 @@ class LockWaiter {
 
   // The result; read it after join().
   Outcome outcome() const { return outcome_; }
+  Verdict verdict() const { return verdict_; }
+  const Transaction* transaction() const { return transaction_ ? &*transaction_ : nullptr; }
   LockHandle& handle() { return handle_; }
 
   // Owners: the environment, the thread, and the handle that it is to fill.
@@ -56,9 +68,13 @@ class LockWaiter {
  private:
   ~LockWaiter() = default;
   static void run(void* self);
+  Outcome work();
   void finish(Outcome outcome);
 
   LockHandle handle_;
+  std::optional<Transaction> transaction_;
+  bool awaitsHolder_ = false;
+  Verdict verdict_ = Verdict::cancelled;
   std::string path_;
   std::string text_;
   LockRequest request_;

@@ -109,6 +109,8 @@ Failure infoOf(const char* path, Links links, FileInfo& out);
 // Reads a symbolic link. `found` is false for anything that is not one, a missing file included.
 Failure readLink(const char* path, std::string& target, bool& found);
 Failure removeFile(const char* path);
+// Gives a file another name, in the place of whatever has that name; at no moment is there none.
+Failure renameFile(const char* from, const char* to);
 // Makes the directory entry of `path` durable. Windows cannot flush a directory: nothing happens.
 Failure syncDirectoryOf(const char* path);
 
@@ -123,9 +125,18 @@ Failure filesystemOf(const char* path, FilesystemInfo& out);
 // When a process began, in milliseconds since 1970; false when the system does not tell.
 bool processStart(int pid, double& epochMs);
 
-std::uint64_t monotonicNs();
-std::uint64_t wallClockMs();  // milliseconds since 1970, for people to read
+std::uint64_t monotonicNs();  // does not count while the machine sleeps
+std::uint64_t boottimeNs();   // does
+std::uint64_t wallClockUs();  // microseconds since 1970
 void sleepNs(std::uint64_t duration);
+
+// Whose clocks these are: a deadline by them means nothing after another boot, or in another time
+// namespace (time_namespaces(7)). Empty where the system does not tell.
+struct BootIdentity {
+  std::string bootId;
+  std::string timeNamespace;
+};
+BootIdentity bootIdentity();
 
 // Set once, waited for by one thread.
 class Event {

@@ -83,7 +83,7 @@ void signIn(const os::File& file, Owner before, const char* text, std::size_t si
   bytes[kWaitingOffset] = kNobody;
   bytes[kStateOffset] = kHeld;
   bytes[kSinceOffset - 1] = ' ';
-  std::uint64_t since = os::wallClockMs();
+  std::uint64_t since = os::wallClockUs() / 1000;
   for (std::size_t i = kSinceDigits; i-- > 0; since /= 10) {
     bytes[kSinceOffset + i] = static_cast<char>('0' + since % 10);
   }

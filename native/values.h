@@ -60,6 +60,11 @@ class Call {
     return napi_get_value_bool(env_, at(index), &value) == napi_ok;
   }
 
+  bool isNull(std::size_t index) const {
+    napi_valuetype type = napi_undefined;
+    return napi_typeof(env_, at(index), &type) == napi_ok && type == napi_null;
+  }
+
   bool isFunctionAt(std::size_t index) const {
     napi_valuetype type = napi_undefined;
     return napi_typeof(env_, at(index), &type) == napi_ok && type == napi_function;
@@ -100,6 +105,16 @@ class Call {
     set(object, "syscall", string(failure.call));
     return object;
   }
+  napi_value bigint(std::uint64_t value) const {
+    napi_value result = nullptr;
+    napi_create_bigint_uint64(env_, value, &result);
+    return result;
+  }
+  napi_value buffer(const std::string& bytes) const {
+    napi_value result = nullptr;
+    napi_create_buffer_copy(env_, bytes.size(), bytes.data(), nullptr, &result);
+    return result;
+  }
   void set(napi_value object, const char* name, napi_value value) const {
     napi_set_named_property(env_, object, name, value);
   }
@@ -120,7 +135,7 @@ class Call {
   }
 
  private:
-  static constexpr std::size_t kMaxArguments = 6;
+  static constexpr std::size_t kMaxArguments = 9;
   napi_env env_;
   std::size_t count_ = kMaxArguments;
   napi_value arguments_[kMaxArguments] = {};

@@ -4,19 +4,14 @@
  * The addon judges nothing. It answers "unjudged" when a filesystem has not been vouched for, and
  * "no such file" when a sidecar's folder is missing; both are settled here, then asked again.
  */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-
 import { LockError } from './errors.js';
-import { isLocal, type FilesystemInfo } from './filesystem.js';
+import { judge, makeFolder } from './folder.js';
 import {
   addon,
   failureError,
   Flag,
-  isFailure,
   Outcome,
   returnHandle,
-  systemError,
   takeHandle,
   type Handle,
 } from './native.js';
@@ -129,7 +124,7 @@ export function isSettled(outcome: Outcome): boolean {
 export function remedy(target: LockTarget, outcome: Outcome, handle: Handle, tries: number): void {
   const { lockPath: path } = target;
   if (outcome === Outcome.unjudged) {
-    target.flags |= judge(target);
+    target.flags |= judge(path, target.allowNetwork) ? Flag.local : Flag.network;
     return;
   }
   if (outcome === Outcome.notRegular) {
@@ -185,36 +180,4 @@ export function timeoutError(target: LockTarget, timeoutMs: number): LockError {
     `timed out after ${timeoutMs} ms: ${target.resource} is held by ${who}`,
     { path: target.lockPath, holder },
   );
-}
-
-function judge(target: LockTarget): number {
-  const info = nearestFilesystem(target.lockPath);
-  if (isLocal(info)) return Flag.local;
-  if (target.allowNetwork) return Flag.network;
-  const { lockPath: path } = target;
-  throw new LockError(
-    'ERR_LOCK_FS_UNSUPPORTED',
-    `cannot lock ${path}: ${info.type || 'an unknown filesystem'} may let two holders in ` +
-      "(a network or shared folder); { network: 'allow' } locks there at your own risk",
-    { path },
-  );
-}
-
-/** A sidecar may be on its way into a folder that does not exist yet. */
-function nearestFilesystem(path: string): FilesystemInfo {
-  for (let at = path; ; at = dirname(at)) {
-    const info = addon.fsInfo(at);
-    if (!isFailure(info)) return info;
-    const missing = ['ENOENT', 'ENOTDIR'].includes(systemError(info, at).code);
-    if (!missing || at === dirname(at)) throw failureError(info, path);
-  }
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new LockError('ERR_LOCK_SYSTEM', `cannot lock ${path}: ${code} (mkdir)`, { path, cause });
-  }
 }

@@ -10,6 +10,7 @@ import type { HolderInfo } from './owner.js';
  * - `ERR_LOCK_NOT_FOUND`: there is nothing to lock at the path (`sidecar: false`).
  * - `ERR_LOCK_NOT_REGULAR`: a directory, link, FIFO, socket or device stands where a file must be.
  * - `ERR_LOCK_FS_UNSUPPORTED`: the filesystem does not lock, or is remote and was not allowed.
+ * - `ERR_LOCK_BUSY`: a lease's guard stayed locked; nothing is known and nothing was changed.
  * - `ERR_LOCK_SYSTEM`: the system refused a call; `cause` says which and why.
  * - `ERR_LOCK_NATIVE_MISSING`: no compiled addon for this platform.
  */
@@ -20,6 +21,7 @@ export type LockErrorCode =
   | 'ERR_LOCK_NOT_FOUND'
   | 'ERR_LOCK_NOT_REGULAR'
   | 'ERR_LOCK_FS_UNSUPPORTED'
+  | 'ERR_LOCK_BUSY'
   | 'ERR_LOCK_SYSTEM'
   | 'ERR_LOCK_NATIVE_MISSING';
 

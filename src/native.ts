@@ -74,6 +74,50 @@ interface Addon {
   ): Failure | undefined;
   processStart(pid: number): number | undefined;
   fsInfo(path: string): FilesystemInfo | Failure;
+  transact(...request: NativeTransaction): NativeResult;
+  startTransact(...request: [...NativeTransaction, finished: () => void]): Failure | undefined;
+  collectTransact(handle: Handle): NativeResult;
+  startRecordWait(handle: Handle, finished: () => void): Failure | undefined;
+  bootClock(): [monotonicMs: number, boottimeMs: number];
+  bootIdentity(): { bootId: string; timeNamespace: string };
+}
+
+/** A transaction as the addon takes it; src/transaction.ts packs it. */
+export type NativeTransaction = [
+  base: string,
+  what: number,
+  mode: number,
+  expected: Uint8Array | null,
+  freeze: Uint8Array | null,
+  next: Uint8Array | null,
+  note: string,
+  handle: Handle,
+];
+
+/** How it ended; the numbers are those of `Verdict` in native/transaction.h. */
+export const Verdict = {
+  done: 0,
+  conflict: 1,
+  busy: 2,
+  needsSync: 3,
+  unjudged: 4,
+  notRegular: 5,
+  failed: 6,
+  cancelled: 7,
+} as const;
+
+/** What the addon answers; which fields are there depends on the verdict. */
+export interface NativeResult {
+  verdict: (typeof Verdict)[keyof typeof Verdict];
+  record?: Buffer | null;
+  freeze?: Buffer | null;
+  alive?: boolean;
+  note?: string;
+  token?: bigint;
+  written?: Buffer;
+  errno?: number;
+  syscall?: string;
+  path?: string;
 }
 
 export const addon: Addon = load();

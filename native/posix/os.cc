@@ -197,6 +197,11 @@ Failure removeFile(const char* path) {
   return {};
 }
 
+Failure renameFile(const char* from, const char* to) {
+  if (::rename(from, to) == -1) return failed("rename");
+  return {};
+}
+
 Failure syncDirectoryOf(const char* path) {
   const std::string name(path);
   const std::size_t slash = name.find_last_of('/');

@@ -42,6 +42,13 @@ bool processStart(int pid, double& epochMs) {
   return true;
 }
 
+BootIdentity bootIdentity() {
+  char text[64] = {};
+  std::size_t size = sizeof text - 1;
+  if (::sysctlbyname("kern.bootsessionuuid", text, &size, nullptr, 0) == -1) return {};
+  return {text, ""};
+}
+
 #else
 
 namespace {
@@ -121,6 +128,15 @@ bool processStart(int pid, double& epochMs) {
   epochMs = std::strtod(system.c_str() + boot + 7, nullptr) * 1000 +
             std::strtod(ticks.c_str(), nullptr) / perSecond * 1000;
   return true;
+}
+
+BootIdentity bootIdentity() {
+  BootIdentity identity;
+  readProc("/proc/sys/kernel/random/boot_id", identity.bootId);
+  while (!identity.bootId.empty() && identity.bootId.back() == '\n') identity.bootId.pop_back();
+  bool found = false;
+  readLink("/proc/self/ns/time", identity.timeNamespace, found);
+  return identity;
 }
 
 #endif

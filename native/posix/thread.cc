@@ -58,6 +58,13 @@ timespec toTimespec(std::uint64_t ns) {
   return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
 }
 
+std::uint64_t clockNs(clockid_t clock) {
+  timespec now;
+  ::clock_gettime(clock, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 struct EventState {
   pthread_mutex_t mutex;
   pthread_cond_t condition;
@@ -113,19 +120,16 @@ void Interrupt::request() {
   if (target_ != 0) ::pthread_kill(reinterpret_cast<pthread_t>(target_), signal_);
 }
 
-std::uint64_t monotonicNs() {
-  timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
+// On macOS CLOCK_MONOTONIC goes on while the machine sleeps, and CLOCK_UPTIME_RAW does not.
+#ifdef __APPLE__
+std::uint64_t monotonicNs() { return clockNs(CLOCK_UPTIME_RAW); }
+std::uint64_t boottimeNs() { return clockNs(CLOCK_MONOTONIC); }
+#else
+std::uint64_t monotonicNs() { return clockNs(CLOCK_MONOTONIC); }
+std::uint64_t boottimeNs() { return clockNs(CLOCK_BOOTTIME); }
+#endif
 
-std::uint64_t wallClockMs() {
-  timespec now;
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
-}
+std::uint64_t wallClockUs() { return clockNs(CLOCK_REALTIME) / 1000; }
 
 void sleepNs(std::uint64_t duration) {
   timespec left = toTimespec(duration);

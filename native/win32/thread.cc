@@ -53,14 +53,14 @@ std::uint64_t monotonicNs() {
   return ticks / frequency * kNsPerSecond + ticks % frequency * kNsPerSecond / frequency;
 }
 
-std::uint64_t wallClockMs() {
-  constexpr std::uint64_t kTicksPerMs = 10'000;                        // of 100 ns each
+std::uint64_t wallClockUs() {
+  constexpr std::uint64_t kTicksPerUs = 10;                            // of 100 ns each
   constexpr std::uint64_t kTicksUntil1970 = 116'444'736'000'000'000u;  // since 1601
   FILETIME now;
   GetSystemTimePreciseAsFileTime(&now);
   const std::uint64_t ticks =
       (static_cast<std::uint64_t>(now.dwHighDateTime) << 32) | now.dwLowDateTime;
-  return (ticks - kTicksUntil1970) / kTicksPerMs;
+  return (ticks - kTicksUntil1970) / kTicksPerUs;
 }
 
 void sleepNs(std::uint64_t duration) {

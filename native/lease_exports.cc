@@ -1,0 +1,179 @@
+// Leases, as JavaScript asks for them: transactions, and waits for a holder's end.
+#include <utility>
+
+#include "exports.h"
+#include "record.h"
+#include "waits.h"
+
+namespace holdfast {
+namespace {
+
+// The number that says what to do: bits of it. src/native.ts has the same layout.
+enum Bits : std::uint32_t {
+  changeMask = 0x7,
+  expectationShift = 3,
+  expectationMask = 0x3,
+  attach = 1u << 5,
+  durable = 1u << 6,
+  expectDead = 1u << 7,
+  minded = 1u << 8,
+  flagsShift = 16,
+};
+
+bool optionalBytes(const Call& call, std::size_t index, std::optional<std::string>& out) {
+  if (call.isNull(index)) return true;
+  void* data = nullptr;
+  std::size_t size = 0;
+  if (!call.bytesAt(index, data, size)) return false;
+  out.emplace(static_cast<const char*>(data), size);
+  return true;
+}
+
+// (base, what, mode, expected | null, freeze | null, next | null, note, …)
+bool readRequest(const Call& call, TransactionRequest& request) {
+  const Utf8 base(call, 0);
+  std::uint32_t what = 0;
+  std::optional<std::string> expected;
+  std::optional<std::string> next;
+  const Utf8 note(call, 6);
+  if (!base.isPath() || !call.uint32At(1, what) || !call.int32At(2, request.mode) ||
+      !optionalBytes(call, 3, expected) || !optionalBytes(call, 4, request.expectedFreeze) ||
+      !optionalBytes(call, 5, next) || !note.valid()) {
+    return false;
+  }
+  request.base = base.text();
+  request.change = static_cast<Change>(what & changeMask);
+  request.expectation = static_cast<Expectation>((what >> expectationShift) & expectationMask);
+  request.attach = (what & attach) != 0;
+  request.durable = (what & durable) != 0;
+  request.expectDead = (what & expectDead) != 0;
+  request.minded = (what & minded) != 0;
+  request.flags = what >> flagsShift;
+  request.expected = std::move(expected).value_or("");
+  request.next = std::move(next).value_or("");
+  request.note = note.text();
+  const bool writesRecord = request.change == Change::grant || request.change == Change::renew ||
+                            request.change == Change::replace;
+  if (writesRecord && !record::hasHeader(request.next)) return false;
+  const bool compares =
+      request.expectation == Expectation::same || request.expectation == Expectation::own;
+  return compares == expected.has_value();
+}
+
+napi_value bytesOrNull(const Call& call, const std::optional<std::string>& bytes) {
+  if (bytes) return call.buffer(*bytes);
+  napi_value null = nullptr;
+  napi_get_null(call.env(), &null);
+  return null;
+}
+
+// { verdict, token, record, freeze, alive, note }, or { verdict, errno, syscall, path }
+napi_value toObject(const Call& call, Verdict verdict, const Transaction& transaction,
+                    bool granted) {
+  napi_value object = nullptr;
+  napi_create_object(call.env(), &object);
+  call.set(object, "verdict", call.number(static_cast<double>(verdict)));
+  if (verdict == Verdict::failed || verdict == Verdict::notRegular) {
+    call.set(object, "errno", call.number(transaction.failure().code));
+    call.set(object, "syscall", call.string(transaction.failure().call));
+    call.set(object, "path", call.string(transaction.failedPath()));
+    return object;
+  }
+  if (verdict != Verdict::done && verdict != Verdict::conflict) return object;
+  const Snapshot& found = transaction.found();
+  call.set(object, "record", bytesOrNull(call, found.record));
+  call.set(object, "freeze", bytesOrNull(call, found.freeze));
+  call.set(object, "alive", call.boolean(found.alive));
+  call.set(object, "note", call.string(found.note));
+  if (granted) {
+    call.set(object, "token", call.bigint(transaction.token()));
+    call.set(object, "written", call.buffer(transaction.written()));
+  }
+  return object;
+}
+
+constexpr char kTransaction[] =
+    "expected (base, what, mode, expected, freeze, next, note, idle handle, ...)";
+
+}  // namespace
+
+// (…, handle): now, or not at all: neither the guard nor the disk is waited for.
+napi_value transact(const Call& call) {
+  TransactionRequest request;
+  LockHandle* live = idleHandleAt(call, 7);
+  if (live == nullptr || !readRequest(call, request)) return call.misuse(kTransaction);
+  Environment& environment = environmentOf(call);
+  const bool before = live->held();
+  const bool grants = request.change == Change::grant;
+  Transaction transaction(std::move(request));
+  const Verdict verdict = transaction.run(*live, environment.volumes(), false, nullptr);
+  if (live->held() && !before) environment.addHeld(live);
+  if (!live->held() && before) environment.removeHeld(live);
+  return toObject(call, verdict, transaction, grants && verdict == Verdict::done);
+}
+
+// (…, handle, callback): on a thread of its own, with as much patience as it takes.
+napi_value startTransact(const Call& call) {
+  TransactionRequest request;
+  LockHandle* live = idleHandleAt(call, 7);
+  if (live == nullptr || !call.isFunctionAt(8) || !readRequest(call, request)) {
+    return call.misuse(kTransaction);
+  }
+  Environment& environment = environmentOf(call);
+  if (live->held()) environment.removeHeld(live);
+  auto* waiter = new LockWaiter(std::move(request), *live, environment.volumes());
+  const napi_value failure = begin(call, waiter, live, call.at(8));
+  if (failure != nullptr && live->held()) environment.addHeld(live);
+  return failure;
+}
+
+// (handle): as transact() answers. Only after the callback.
+napi_value collectTransact(const Call& call) {
+  auto* live = call.externalAt<LockHandle>(0);
+  LockWaiter* waiter = live == nullptr ? nullptr : live->waiter;
+  if (waiter == nullptr || !waiter->hasResult() || waiter->transaction() == nullptr) {
+    return call.misuse("expected (handle), and a transaction that has a result");
+  }
+  const Transaction& transaction = *waiter->transaction();
+  const bool granted = waiter->verdict() == Verdict::done && transaction.grants();
+  const napi_value result = toObject(call, waiter->verdict(), transaction, granted);
+  live->takeFrom(waiter->handle());
+  live->waiter = nullptr;
+  waiter->drop();
+  if (live->held()) environmentOf(call).addHeld(live);
+  return result;
+}
+
+// (handle, callback): waits until the holder of the record in `handle`, which a look put there, is
+// gone; then `collect` answers granted.
+napi_value startRecordWait(const Call& call) {
+  LockHandle* handle = freeHandleAt(call, 0);
+  if (handle == nullptr || !handle->file().isOpen() || !call.isFunctionAt(1)) {
+    return call.misuse("expected (handle with a record, callback)");
+  }
+  return begin(call, new LockWaiter(*handle), handle, call.at(1));
+}
+
+// []: monotonic and boot-time clock, in milliseconds; see clock_gettime(2).
+napi_value bootClock(const Call& call) {
+  napi_value pair = nullptr;
+  napi_create_array_with_length(call.env(), 2, &pair);
+  constexpr double kNsPerMs = 1e6;
+  napi_set_element(call.env(), pair, 0,
+                   call.number(static_cast<double>(os::monotonicNs()) / kNsPerMs));
+  napi_set_element(call.env(), pair, 1,
+                   call.number(static_cast<double>(os::boottimeNs()) / kNsPerMs));
+  return pair;
+}
+
+// { bootId, timeNamespace }: whose clocks these are. Empty where the system does not tell.
+napi_value bootIdentity(const Call& call) {
+  const os::BootIdentity identity = os::bootIdentity();
+  napi_value object = nullptr;
+  napi_create_object(call.env(), &object);
+  call.set(object, "bootId", call.string(identity.bootId));
+  call.set(object, "timeNamespace", call.string(identity.timeNamespace));
+  return object;
+}
+
+}  // namespace holdfast

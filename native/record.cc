@@ -1,0 +1,64 @@
+#include "record.h"
+
+#include <cstring>
+
+namespace holdfast::record {
+namespace {
+
+constexpr char kHeader[] = "{\"holdfast\":";
+constexpr char kHex[] = "0123456789abcdef";
+
+}  // namespace
+
+// The polynomial of zlib and Ethernet, reflected, bit by bit: records are short and rare, a table
+// would be longer than the loop.
+std::uint32_t crc32(const char* bytes, std::size_t size, std::uint32_t crc) {
+  crc = ~crc;
+  for (std::size_t i = 0; i < size; ++i) {
+    crc ^= static_cast<unsigned char>(bytes[i]);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320u : 0);
+  }
+  return ~crc;
+}
+
+void putDecimal(char* at, std::size_t digits, std::uint64_t value) {
+  for (std::size_t i = digits; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
+}
+
+bool readDecimal(const char* at, std::size_t digits, std::uint64_t& value) {
+  value = 0;
+  for (std::size_t i = 0; i < digits; ++i) {
+    if (at[i] < '0' || at[i] > '9') return false;
+    value = value * 10 + static_cast<std::uint64_t>(at[i] - '0');
+  }
+  return true;
+}
+
+std::uint32_t checksum(const std::string& bytes) {
+  constexpr char kZeros[] = "00000000";
+  const std::uint32_t before = crc32(bytes.data(), kCrcOffset);
+  const std::uint32_t digits = crc32(kZeros, kCrcDigits, before);
+  const std::size_t rest = kCrcOffset + kCrcDigits;
+  return crc32(bytes.data() + rest, bytes.size() - rest, digits);
+}
+
+bool hasHeader(const std::string& bytes) {
+  return bytes.size() > kIdentityEnd && std::memcmp(bytes.data(), kHeader, sizeof kHeader - 1) == 0;
+}
+
+void stampToken(std::string& bytes, std::uint64_t token) {
+  putDecimal(bytes.data() + kTokenOffset, kTokenDigits, token);
+}
+
+void stampChecksum(std::string& bytes) {
+  std::uint32_t sum = checksum(bytes);
+  for (std::size_t i = kCrcDigits; i-- > 0; sum >>= 4) bytes[kCrcOffset + i] = kHex[sum & 0xf];
+}
+
+bool sameIdentity(const std::string& one, const std::string& other) {
+  return one.size() >= kIdentityEnd && other.size() >= kIdentityEnd &&
+         std::memcmp(one.data() + kTokenOffset, other.data() + kTokenOffset,
+                     kIdentityEnd - kTokenOffset) == 0;
+}
+
+}  // namespace holdfast::record

@@ -1,0 +1,46 @@
+/**
+ * The folder that lock files are in: whether a lock there can be trusted, and whether it exists.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { LockError } from './errors.js';
+import { isLocal, type FilesystemInfo } from './filesystem.js';
+import { addon, failureError, isFailure, systemError } from './native.js';
+
+/**
+ * Whether a lock at this path holds; true for a local filesystem, false for another that is allowed.
+ *
+ * @throws {LockError} `ERR_LOCK_FS_UNSUPPORTED` for another that is not
+ */
+export function judge(path: string, allowNetwork: boolean): boolean {
+  const info = nearestFilesystem(path);
+  if (isLocal(info)) return true;
+  if (allowNetwork) return false;
+  throw new LockError(
+    'ERR_LOCK_FS_UNSUPPORTED',
+    `cannot lock ${path}: ${info.type || 'an unknown filesystem'} may let two holders in ` +
+      "(a network or shared folder); { network: 'allow' } locks there at your own risk",
+    { path },
+  );
+}
+
+/** A sidecar may be on its way into a folder that does not exist yet. */
+function nearestFilesystem(path: string): FilesystemInfo {
+  for (let at = path; ; at = dirname(at)) {
+    const info = addon.fsInfo(at);
+    if (!isFailure(info)) return info;
+    const missing = ['ENOENT', 'ENOTDIR'].includes(systemError(info, at).code);
+    if (!missing || at === dirname(at)) throw failureError(info, path);
+  }
+}
+
+/** Makes the folder that a file at this path needs; `mode` is for folders that are made. */
+export function makeFolder(path: string, mode = 0o777): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new LockError('ERR_LOCK_SYSTEM', `cannot lock ${path}: ${code} (mkdir)`, { path, cause });
+  }
+}

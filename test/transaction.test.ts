@@ -1,0 +1,325 @@
+/**
+ * The compare-and-swap under the guard: what each change does, and that of two that meet one is
+ * answered "conflict".
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import t from 'tap';
+import { crc32 } from 'node:zlib';
+
+import { addon, returnHandle } from '../src/native.js';
+import { transact, transactNow, type Result } from '../src/transaction.js';
+import { blankRecord, Holder, leaseFiles } from './helpers/leases.js';
+import { resources } from './helpers/kernel.js';
+
+const token = (result: Result): bigint => (result.done ? (result.grant?.token ?? 0n) : 0n);
+
+await t.test('a grant: the record is stamped, locked, private, and found by others', async (t) => {
+  const files = leaseFiles(t);
+  const [first, second] = [new Holder(files), new Holder(files)];
+  const before = BigInt(Date.now()) * 1000n;
+  const granted = (await first.take('a')) ?? 0n;
+  t.ok(granted > before, 'born with the wall clock in microseconds');
+  t.ok(granted < 2n ** 53n);
+  const bytes = readFileSync(`${files.base}.lock`);
+  t.strictSame(bytes, first.record);
+  t.equal(bytes.toString('latin1', 40, 60), granted.toString().padStart(20, '0'));
+  const zeroed = Buffer.from(bytes);
+  zeroed.write('00000000', 21, 'latin1');
+  t.equal(bytes.toString('latin1', 21, 29), crc32(zeroed).toString(16).padStart(8, '0'));
+  t.equal(statSync(`${files.base}.lock`).mode & 0o777, 0o600);
+  t.equal(statSync(`${files.base}.guard`).mode & 0o777, 0o600);
+
+  const refused = await second.run(
+    { record: 'absent', freeze: null },
+    { kind: 'grant', record: blankRecord('b'), attach: true, durable: false },
+  );
+  t.match(refused, { done: false, found: { alive: true, freeze: null, note: '' } });
+  t.strictSame(refused.found.record, bytes);
+
+  t.equal(await first.drop(), true);
+  addon.release(first.handle);
+  t.notOk(existsSync(`${files.base}.lock`));
+  t.ok(((await second.take('b')) ?? 0n) > granted);
+});
+
+await t.test(
+  'two breakers of one stale record: one is granted, the other in conflict',
+  async (t) => {
+    const files = leaseFiles(t);
+    const dead = new Holder(files);
+    await dead.take('a');
+    addon.release(dead.handle); // as the kernel does when its process dies
+    const breakers = [new Holder(files), new Holder(files)];
+    const seen = await Promise.all(breakers.map((breaker) => breaker.look()));
+    t.strictSame(
+      seen.map(({ found }) => found.alive),
+      [false, false],
+    );
+    const results: Result[] = [];
+    for (const [i, breaker] of breakers.entries()) {
+      results.push(
+        await breaker.run(
+          { record: seen[i]?.found.record ?? 'absent', dead: true, freeze: null },
+          { kind: 'grant', record: blankRecord('bc'[i] ?? ''), attach: true, durable: false },
+        ),
+      );
+    }
+    t.strictSame(
+      results.map(({ done }) => done),
+      [true, false],
+    );
+    t.ok(token(results[0] as Result) > BigInt(dead.record.toString('latin1', 40, 60)));
+    t.strictSame(readFileSync(`${files.base}.lock`), breakers[0]?.record);
+  },
+);
+
+await t.test('a live holder is not taken for dead', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, other] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const grant = { kind: 'grant', record: blankRecord('b'), attach: true, durable: false } as const;
+  t.equal((await other.run({ record: holder.record, dead: true }, grant)).done, false);
+  t.equal((await other.run({ record: holder.record }, grant)).done, true, 'a forced break');
+  const named = addon.stillNamed(holder.handle, `${files.base}.lock`);
+  t.equal(named, false, 'the victim finds another inode');
+});
+
+await t.test('renewal: in place, and refused after a break', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, breaker] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const inode = statSync(`${files.base}.lock`).ino;
+  const renewed = Buffer.from(holder.record);
+  renewed.write('1234', renewed.indexOf('"expires":') + 10, 'latin1');
+  const own = { record: { own: holder.record } };
+  t.equal((await holder.run(own, { kind: 'renew', record: renewed })).done, true);
+  const now = readFileSync(`${files.base}.lock`);
+  t.equal(statSync(`${files.base}.lock`).ino, inode);
+  t.match(now.toString(), '"expires":1234 ');
+  t.not(now.toString('latin1', 21, 29), holder.record.toString('latin1', 21, 29), 'checksummed');
+
+  const longer = Buffer.concat([renewed, Buffer.from(' ')]);
+  t.equal((await holder.run(own, { kind: 'renew', record: longer })).done, false, 'same length');
+  t.equal((await breaker.run(own, { kind: 'renew', record: renewed })).done, false, 'not its own');
+
+  await breaker.run(
+    { record: now },
+    { kind: 'grant', record: blankRecord('b'), attach: true, durable: false },
+  );
+  t.equal((await holder.run(own, { kind: 'renew', record: renewed })).done, false);
+  t.equal(await holder.drop(), false, 'a late release');
+  t.strictSame(readFileSync(`${files.base}.lock`), breaker.record, 'leaves the successor alone');
+});
+
+await t.test('replace: another file; an attached lease is detached by it', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, other] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const inode = statSync(`${files.base}.lock`).ino;
+  const own = { record: { own: holder.record } };
+  const change = { kind: 'replace', record: holder.record, durable: true } as const;
+  t.equal((await holder.run(own, change)).done, true);
+  t.not(statSync(`${files.base}.lock`).ino, inode);
+  t.equal((await other.look()).found.alive, false, 'nobody holds its inode');
+  t.equal((await holder.run(own, change)).done, true, 'again, as a renewal');
+  t.strictSame(readdirSync(dirname(files.base)).sort(), ['build.guard', 'build.lock']);
+});
+
+await t.test('freeze: part of what is expected', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, other] = [new Holder(files), new Holder(files)];
+  const bytes = Buffer.from('{"frozen":true}\n');
+  await other.run({ record: 'anything' }, { kind: 'freeze', bytes, durable: true });
+  t.equal(await holder.take('a'), undefined, 'nobody slips in');
+  t.strictSame((await holder.look()).found.freeze, bytes);
+  const record = blankRecord('a');
+  const grant = { kind: 'grant', record, attach: true, durable: false } as const;
+  t.equal((await holder.run({ record: 'absent', freeze: bytes }, grant)).done, true);
+  t.equal(await holder.drop(), true, 'a release ignores it');
+  addon.release(holder.handle);
+  await other.run({ record: 'anything', freeze: bytes }, { kind: 'unfreeze', durable: true });
+  t.notOk(existsSync(`${files.base}.freeze`));
+  t.ok(await holder.take('a'));
+});
+
+await t.test('the note of the last end is there until the next grant', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, other] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const note = '{"outcome":"broken","by":"Ünal"}';
+  await holder.drop(note);
+  addon.release(holder.handle);
+  t.equal((await other.look()).found.note, note);
+  const record = blankRecord('b');
+  const grant = { kind: 'grant', record, attach: true, durable: false } as const;
+  t.equal((await other.run({ record: 'absent' }, grant)).found.note, note, 'told with the grant');
+  t.equal((await other.look()).found.note, '');
+});
+
+await t.test('tokens rise: over many grants, a deleted folder, a damaged guard', async (t) => {
+  const files = leaseFiles(t);
+  const holder = new Holder(files);
+  let last = 0n;
+  const takeAndDrop = async (): Promise<void> => {
+    const granted = (await holder.take('a')) ?? 0n;
+    t.ok(granted > last, `${granted} > ${last}`);
+    last = granted;
+    await holder.drop();
+    addon.release(holder.handle);
+  };
+  for (let i = 0; i < 200; i++) await takeAndDrop();
+  const ruin: Record<string, () => void> = {
+    'the folder is deleted': () => {
+      rmSync(dirname(files.base), { recursive: true });
+    },
+    'the guard is deleted': () => {
+      rmSync(`${files.base}.guard`);
+    },
+    'the guard is empty': () => {
+      truncateSync(`${files.base}.guard`, 0);
+    },
+    'the guard is nonsense': () => {
+      writeFileSync(`${files.base}.guard`, 'x'.repeat(600));
+    },
+    'the guard is cut off': () => {
+      truncateSync(`${files.base}.guard`, 20);
+    },
+  };
+  for (const [name, act] of Object.entries(ruin)) {
+    act();
+    t.comment(name);
+    await takeAndDrop();
+  }
+});
+
+await t.test('a new guard starts above the record that it finds', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, next] = [new Holder(files), new Holder(files)];
+  // As if the clock had been a year ahead when the record was made, and the guard was lost.
+  await holder.take('a');
+  addon.release(holder.handle);
+  const future = Buffer.from(holder.record);
+  future.write(
+    String(BigInt(Date.now() + 365 * 86_400_000) * 1000n).padStart(20, '0'),
+    40,
+    'latin1',
+  );
+  future.write('00000000', 21, 'latin1');
+  future.write(crc32(future).toString(16).padStart(8, '0'), 21, 'latin1');
+  writeFileSync(`${files.base}.lock`, future);
+  rmSync(`${files.base}.guard`);
+  const record = blankRecord('b');
+  const grant = { kind: 'grant', record, attach: true, durable: false } as const;
+  const result = await next.run({ record: future, dead: true }, grant);
+  t.ok(token(result) > BigInt(future.toString('latin1', 40, 60)));
+});
+
+await t.test('a guard that stays locked: busy, nothing changed, and then it works', async (t) => {
+  const files = leaseFiles(t);
+  const holder = new Holder(files);
+  await holder.take('a');
+  const blocker = spawn('flock', [`${files.base}.guard`, 'cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  blocker.stdin.write('locked\n');
+  await once(blocker.stdout, 'data');
+  const before = readFileSync(`${files.base}.lock`);
+  const own = { record: { own: holder.record } };
+  const remove = { kind: 'remove', note: '', durable: false } as const;
+  t.equal(transactNow(files, own, remove, holder.handle), undefined);
+  await t.rejects(transact(files, own, remove, holder.handle, 50), {
+    code: 'ERR_LOCK_BUSY',
+    path: `${files.base}.guard`,
+  });
+  t.strictSame(readFileSync(`${files.base}.lock`), before);
+  const patient = transact(files, own, remove, holder.handle);
+  blocker.stdin.end();
+  t.equal((await patient).done, true);
+});
+
+await t.test('a wait for the end of a holder', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, waiter] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  await waiter.run({ record: 'anything' }, { kind: 'look', open: true });
+  let woken = false;
+  const ended = new Promise<void>((resolve) => {
+    t.equal(
+      addon.startRecordWait(waiter.handle, () => {
+        woken = true;
+        resolve();
+      }),
+      undefined,
+    );
+  });
+  for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+  t.equal(woken, false);
+  await holder.drop();
+  addon.release(holder.handle);
+  await ended;
+  t.equal(addon.collect(waiter.handle), 0);
+  returnHandle(waiter.handle);
+});
+
+await t.test('what may stand there instead: typed errors, no descriptor left', async (t) => {
+  const descriptors = resources().descriptors;
+  for (const suffix of ['.guard', '.lock', '.freeze']) {
+    const files = leaseFiles(t, `traps${suffix}`);
+    const path = files.base + suffix;
+    const holder = new Holder(files);
+    mkdirSync(path);
+    await t.rejects(holder.take('a'), { code: 'ERR_LOCK_NOT_REGULAR' }, `${suffix}: a directory`);
+    rmSync(path, { recursive: true });
+    symlinkSync('nowhere', path);
+    await t.rejects(holder.take('a'), { code: 'ERR_LOCK_NOT_REGULAR' }, `${suffix}: a link`);
+    rmSync(path);
+    t.ok(await holder.take('a'), 'then it works');
+    addon.release(holder.handle);
+    rmSync(dirname(files.base), { recursive: true });
+  }
+  t.equal(resources().descriptors, descriptors);
+});
+
+await t.test('damaged records are shown as they are', async (t) => {
+  const files = leaseFiles(t);
+  const holder = new Holder(files);
+  await holder.take('a');
+  addon.release(holder.handle);
+  for (const bytes of [Buffer.alloc(0), Buffer.from('INVALID{JSON'), Buffer.alloc(1 << 20, 7)]) {
+    writeFileSync(`${files.base}.lock`, bytes);
+    const { found } = await holder.look();
+    t.strictSame(found.record, bytes.subarray(0, 64 * 1024 + 1));
+    t.equal(found.alive, false);
+    const record = blankRecord('b');
+    const grant = { kind: 'grant', record, attach: true, durable: false } as const;
+    const result = await holder.run({ record: found.record ?? 'absent', dead: true }, grant);
+    t.equal(result.done, true, 'and can be replaced');
+    addon.release(holder.handle);
+  }
+});
+
+await t.test('a left-over of somebody who died in the midst of it is no obstacle', async (t) => {
+  const files = leaseFiles(t);
+  const holder = new Holder(files);
+  await holder.take('a', { attach: false, durable: true });
+  writeFileSync(`${files.base}.new`, 'half a reco');
+  chmodSync(`${files.base}.new`, 0o400);
+  const own = { record: { own: holder.record } };
+  const change = { kind: 'replace', record: holder.record, durable: true } as const;
+  t.equal((await holder.run(own, change)).done, true);
+  t.notOk(existsSync(`${files.base}.new`));
+});
