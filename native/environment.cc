@@ -7,12 +7,11 @@ namespace {
 // filesystems let go within microseconds; a dead network server may never.
 constexpr std::uint64_t kPatience = 2'000'000'000;
 
-bool leaves(LockWaiter* waiter) {
-  const std::uint64_t start = os::monotonicNs();
+bool leaves(LockWaiter* waiter, std::uint64_t deadline) {
   do {
     waiter->cancel();
     if (waiter->waitFinished(kCancelRepeatNs)) return true;
-  } while (os::monotonicNs() - start < kPatience);
+  } while (os::monotonicNs() < deadline);
   return false;
 }
 
@@ -76,9 +75,10 @@ void Environment::close(void* raw) {
   for (LockWaiter* waiter = self->waiters_.first(); waiter != nullptr; waiter = waiter->next) {
     waiter->cancel();
   }
+  const std::uint64_t deadline = os::monotonicNs() + kPatience;
   while (LockWaiter* waiter = self->waiters_.takeFirst()) {
     napi_delete_reference(self->env_, static_cast<napi_ref>(waiter->attachment));
-    if (leaves(waiter)) {
+    if (leaves(waiter, deadline)) {
       waiter->join();
       waiter->handle().abandon();  // granted before the cancel, never delivered
     } else {

@@ -31,8 +31,9 @@ void takeBack(const os::File& file, const char* path) {
 os::Failure createExclusiveFile(const char* path, const void* bytes, std::size_t size, bool durable,
                                 int mode) {
   os::File file;
-  if (const os::Failure failure = file.create(path, mode)) return failure;
-  const os::Failure failure = fill(file, path, bytes, size, durable);
+  os::Failure failure = file.create(path, mode);
+  if (!file.isOpen()) return failure;
+  if (!failure) failure = fill(file, path, bytes, size, durable);
   if (failure) takeBack(file, path);
   return failure;
 }

@@ -31,6 +31,22 @@ class LockArguments {
 
 constexpr char kLockArguments[] = "expected (path, flags, mode, text, ...)";
 
+// Whether the environment still runs JavaScript. A thread that is being terminated cannot say so
+// while it blocks in here, but it refuses calls that could run some.
+class Probe {
+ public:
+  explicit Probe(const Call& call) : env_(call.env()) { napi_create_object(env_, &object_); }
+  static bool wanted(void* self) {
+    const auto* probe = static_cast<Probe*>(self);
+    bool found = false;
+    return napi_has_named_property(probe->env_, probe->object_, "x", &found) == napi_ok;
+  }
+
+ private:
+  napi_env env_;
+  napi_value object_ = nullptr;
+};
+
 // The object is collected. A lock outlives the object that JavaScript lost.
 void disposeHandle(LockHandle* handle) {
   if (handle->waiter != nullptr) handle->waiter->drop();
@@ -39,6 +55,14 @@ void disposeHandle(LockHandle* handle) {
   } else {
     delete handle;
   }
+}
+
+// A handle whose wait has a result.
+LockHandle* finishedHandleAt(const Call& call, std::size_t index) {
+  auto* handle = call.externalAt<LockHandle>(index);
+  const bool finished =
+      handle != nullptr && handle->waiter != nullptr && handle->waiter->hasResult();
+  return finished ? handle : nullptr;
 }
 
 }  // namespace
@@ -51,8 +75,11 @@ napi_value tryAcquire(const Call& call) {
   LockHandle* handle = freeHandleAt(call, 4);
   if (!arguments.valid || handle == nullptr) return call.misuse(kLockArguments);
   Environment& environment = environmentOf(call);
-  const Outcome outcome = handle->acquire(arguments.request, environment.volumes(), nullptr);
-  if (isGrant(outcome)) environment.addHeld(handle);
+  Outcome outcome = handle->acquire(arguments.request, environment.volumes(), nullptr);
+  if (outcome == Outcome::granted) {
+    outcome = handle->enter(arguments.request);
+    environment.addHeld(handle);
+  }
   return answer(call, outcome);
 }
 
@@ -66,12 +93,15 @@ napi_value acquireSync(const Call& call) {
   }
   Environment& environment = environmentOf(call);
   Outcome outcome = handle->acquire(arguments.request, environment.volumes(), nullptr);
+  if (outcome == Outcome::granted) outcome = handle->enter(arguments.request);
   if (outcome == Outcome::busy &&
       environment.excludesItself(handle->id(), arguments.request.has(LockRequest::shared))) {
     outcome = Outcome::deadlock;
   }
   if (outcome == Outcome::busy) {
-    outcome = waitHere(arguments.request, environment.volumes(), timeoutMs, *handle);
+    Probe probe(call);
+    outcome = waitHere(arguments.request, environment.volumes(), timeoutMs, Probe::wanted, &probe,
+                       *handle);
   }
   if (isGrant(outcome)) environment.addHeld(handle);
   return answer(call, outcome);
@@ -98,19 +128,38 @@ napi_value cancelWait(const Call& call) {
   return call.boolean(hasResult);
 }
 
-// (handle): how its wait ended; what was granted is in the handle now. Only after the callback.
-napi_value collect(const Call& call) {
+// (handle): does its wait have a result?
+napi_value hasResult(const Call& call) {
   auto* handle = call.externalAt<LockHandle>(0);
-  LockWaiter* waiter = handle == nullptr ? nullptr : handle->waiter;
-  if (waiter == nullptr || !waiter->hasResult()) {
-    return call.misuse("expected (handle), and a wait that has a result");
-  }
-  const Outcome outcome = waiter->outcome();
+  if (handle == nullptr) return call.misuse("expected (handle)");
+  return call.boolean(handle->waiter == nullptr || handle->waiter->hasResult());
+}
+
+// (handle): how its wait ended; what was granted is in the handle now. Only when it has a result.
+napi_value collect(const Call& call) {
+  LockHandle* handle = finishedHandleAt(call, 0);
+  if (handle == nullptr) return call.misuse("expected (handle), and a wait that has a result");
+  LockWaiter* waiter = handle->waiter;
+  Outcome outcome = waiter->outcome();
   handle->takeFrom(waiter->handle());
   handle->waiter = nullptr;
+  if (handle->held()) {
+    outcome = handle->enter(waiter->request());
+    environmentOf(call).addHeld(handle);
+  }
   waiter->drop();
-  if (handle->held()) environmentOf(call).addHeld(handle);
   return answer(call, outcome);
+}
+
+// (handle): the same, for a result that nobody wants.
+napi_value discard(const Call& call) {
+  LockHandle* handle = finishedHandleAt(call, 0);
+  if (handle == nullptr) return call.misuse("expected (handle), and a wait that has a result");
+  LockWaiter* waiter = handle->waiter;
+  handle->waiter = nullptr;
+  waiter->handle().abandon();
+  waiter->drop();
+  return nullptr;
 }
 
 // (handle)

@@ -52,7 +52,7 @@ Outcome LockHandle::open(const LockRequest& request, const LocalVolumes& volumes
   // can be locked; NFS turns flock into a byte-range lock, which wants a writable descriptor.
   const os::Access access =
       sidecar || request.has(LockRequest::network) ? os::Access::readWrite : os::Access::read;
-  for (;;) {
+  for (int attempt = 0;; ++attempt) {
     os::Failure failure = file.open(request.path, access, linksFor(!sidecar));
     if (failure.code == ENOENT && sidecar) {
       // O_CREAT only now: with fs.protected_regular it is refused, even to root, for another
@@ -62,8 +62,10 @@ Outcome LockHandle::open(const LockRequest& request, const LocalVolumes& volumes
       failure = file.create(request.path, request.mode);
       if (failure.code == EEXIST) {
         os::FileInfo standing;
-        if (os::infoOf(request.path, os::Links::refuse, standing)) continue;  // gone again
-        if (!standing.regular) return Outcome::notRegular;  // a dangling link, say
+        failure = os::infoOf(request.path, os::Links::refuse, standing);
+        if (!failure && !standing.regular) return Outcome::notRegular;  // a dangling link, say
+        if (failure && failure.code != ENOENT) return fail(failure);
+        if (attempt >= kMaxAttempts) return Outcome::busy;  // somebody makes and removes it
         continue;
       }
     }
@@ -109,7 +111,8 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
     os::FileInfo named;
     failure = os::infoOf(request.path, linksFor(!request.has(LockRequest::sidecar)), named);
     if (!failure && named.id == id_) {
-      return settle(std::move(file), request, letter);
+      settle(std::move(file), request, letter);
+      return Outcome::granted;
     }
     file.unlock();  // not by close() alone: a child forked by a foreign library may share it
     if (failure && failure.code != ENOENT) return fail(failure);
@@ -117,24 +120,30 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
   return Outcome::busy;
 }
 
-Outcome LockHandle::settle(os::File&& file, const LockRequest& request, char letter) {
+void LockHandle::settle(os::File&& file, const LockRequest& request, char letter) {
   file_ = std::move(file);
   held_ = true;
   shared_ = request.has(LockRequest::shared);
-  signed_ = request.isSigned();
+  signed_ = false;
   followLinks_ = !request.has(LockRequest::sidecar);
   letter_ = letter;
   previous_.clear();
-  if (!signed_) return Outcome::granted;
+}
+
+Outcome LockHandle::enter(const LockRequest& request) {
+  if (!request.isSigned()) return Outcome::granted;
   sidecar::Contents contents = sidecar::read(file_);
   if (contents.held) previous_ = std::move(contents.text);
-  if (!shared_) sidecar::signIn(file_, contents.owner, request.text, request.textSize);
+  if (!shared_) {
+    sidecar::signIn(file_, contents.owner, request.text, request.textSize);
+    signed_ = true;
+  }
   return contents.held ? Outcome::recovered : Outcome::granted;
 }
 
 void LockHandle::release() {
   if (!held_) return;
-  if (signed_ && !shared_) {
+  if (signed_) {
     // Before the unlock: after it the next holder may already have signed in.
     const char letter = sidecar::signOut(file_);
     if (courtesy::isStale(id_, letter, letter_)) sidecar::wipeWaiting(file_, letter);

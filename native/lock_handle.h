@@ -60,8 +60,14 @@ class LockWaiter;
 class LockHandle {
  public:
   // One attempt after another until the lock is had on the inode that the path names, or until
-  // something else is to be said. Without `interrupt` it never blocks on a holder.
+  // something else is to be said. Without `interrupt` it never blocks on a holder. After a grant,
+  // enter().
   Outcome acquire(const LockRequest& request, LocalVolumes& volumes, os::Interrupt* interrupt);
+
+  // The holder has its lock in hand: signs it in, and says `recovered` if the one before died
+  // without signing out. Not before somebody really has it. A grant that nobody waits for any more
+  // goes back without a trace, and the notice of a crash is still there for the next one.
+  Outcome enter(const LockRequest& request);
 
   // Signs out, unlocks, closes. Safe to call when nothing is held.
   void release();
@@ -104,7 +110,7 @@ class LockHandle {
 
  private:
   Outcome open(const LockRequest& request, const LocalVolumes& volumes, os::File& file);
-  Outcome settle(os::File&& file, const LockRequest& request, char letter);
+  void settle(os::File&& file, const LockRequest& request, char letter);
 
   os::File file_;
   os::FileId id_;

@@ -86,24 +86,27 @@ void LockWaiter::drop() {
 }
 
 Outcome waitHere(const LockRequest& request, const LocalVolumes& volumes, double limitMs,
-                 LockHandle& handle) {
+                 bool (*wanted)(void*), void* context, LockHandle& handle) {
   constexpr double kForever = 1e12;  // 31 years; the sum with the clock must not overflow
+  constexpr std::uint64_t kLook = 20'000'000;
+  const std::uint64_t start = os::monotonicNs();
+  const auto limit = static_cast<std::uint64_t>(std::min(limitMs, kForever) * 1e6);
   auto* waiter = new LockWaiter(request, volumes);
   if (const os::Failure failure = waiter->start(nullptr, nullptr)) {
-    // start() dropped the thread's reference, not ours; the analyzer does not count.
-    waiter->drop();  // NOLINT(clang-analyzer-cplusplus.NewDelete)
+    waiter->drop();
     return handle.fail(failure);
   }
-  const auto limitNs = static_cast<std::uint64_t>(std::min(limitMs, kForever) * 1e6);
-  if (!waiter->waitFinished(limitNs)) {
-    while (!waiter->cancel() && !waiter->waitFinished(kCancelRepeatNs)) {
-    }
+  bool finished = false;
+  for (std::uint64_t spent = 0; !finished && spent < limit && wanted(context);) {
+    finished = waiter->waitFinished(std::min(limit - spent, kLook));
+    spent = os::monotonicNs() - start;
   }
+  while (!finished) finished = waiter->cancel() || waiter->waitFinished(kCancelRepeatNs);
   waiter->join();
   handle.takeFrom(waiter->handle());
   const Outcome outcome = waiter->outcome();
   waiter->drop();
-  return outcome;
+  return outcome == Outcome::granted ? handle.enter(request) : outcome;
 }
 
 }  // namespace holdfast

@@ -54,6 +54,7 @@ class LockWaiter {
   Verdict verdict() const { return verdict_; }
   const Transaction* transaction() const { return transaction_ ? &*transaction_ : nullptr; }
   LockHandle& handle() { return handle_; }
+  const LockRequest& request() const { return request_; }
 
   // Owners: the environment, the thread, and the handle that it is to fill.
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -93,10 +94,11 @@ class LockWaiter {
   Outcome outcome_ = Outcome::cancelled;
 };
 
-// Waits on a thread of its own while the calling thread blocks, at most `limitMs`. The answer is
-// Outcome::cancelled when the limit ran out.
+// Waits on a thread of its own while the calling thread blocks, at most `limitMs`, and no longer
+// than `wanted` says so, which is asked every few milliseconds. The answer is Outcome::cancelled
+// when the wait ended without the lock.
 Outcome waitHere(const LockRequest& request, const LocalVolumes& volumes, double limitMs,
-                 LockHandle& handle);
+                 bool (*wanted)(void*), void* context, LockHandle& handle);
 
 // How often a cancelled waiter is asked again to leave, where a wake-up may have been lost.
 constexpr std::uint64_t kCancelRepeatNs = 1'000'000;

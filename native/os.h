@@ -82,7 +82,8 @@ class File {
   // Opens an existing file: close-on-exec, never blocking on a FIFO, never a terminal of ours.
   Failure open(const char* path, Access access, Links links);
   // Creates a file that must not exist yet (EEXIST otherwise), open for reading and writing.
-  // mode < 0 leaves the permissions to the umask; otherwise they are exactly `mode`.
+  // mode < 0 leaves the permissions to the umask; otherwise they are exactly `mode`. If they cannot
+  // be set the file is there, and open: whoever created it in vain and alone may remove it.
   Failure create(const char* path, int mode);
   void close();
 

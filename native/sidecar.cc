@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "record.h"
+
 namespace holdfast::sidecar {
 namespace {
 
@@ -18,9 +20,11 @@ constexpr char kHeld = 'H';
 constexpr char kReleased = 'R';
 
 // What a crash between creation and sign-in leaves: nothing, a part of the header, or the zeros of
-// a file whose size reached the disk before its data did.
+// a file whose size reached the disk before its data did. Zeros of another size are somebody's
+// data.
 bool unfinished(const char* bytes, std::size_t size) {
-  const bool zeros = std::all_of(bytes, bytes + size, [](char c) { return c == '\0'; });
+  const bool zeros = (size == 0 || size == kSize) &&
+                     std::all_of(bytes, bytes + size, [](char c) { return c == '\0'; });
   return zeros ||
          (size < kTextOffset && std::memcmp(bytes, kMagic, std::min(size, kMagicSize)) == 0);
 }
@@ -83,10 +87,7 @@ void signIn(const os::File& file, Owner before, const char* text, std::size_t si
   bytes[kWaitingOffset] = kNobody;
   bytes[kStateOffset] = kHeld;
   bytes[kSinceOffset - 1] = ' ';
-  std::uint64_t since = os::wallClockUs() / 1000;
-  for (std::size_t i = kSinceDigits; i-- > 0; since /= 10) {
-    bytes[kSinceOffset + i] = static_cast<char>('0' + since % 10);
-  }
+  record::putDecimal(bytes + kSinceOffset, kSinceDigits, os::wallClockUs() / 1000);
   bytes[kTextOffset - 1] = '\n';
   size = std::min(size, kTextCapacity);
   std::memcpy(bytes + kTextOffset, text, size);

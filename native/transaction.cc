@@ -212,6 +212,7 @@ class Transaction::Step {
 
   // The new record, in its place: created there when there is none, else renamed over the old one.
   Verdict put(os::File& file, os::FileInfo& info, bool fresh) {
+    record_.file.close();  // Windows without POSIX semantics does not replace a file that is open
     record::stampChecksum(request_.next);
     const std::string& path = fresh ? recordPath_ : newPath_;
     os::Failure failure = fill(file, path);
@@ -228,8 +229,8 @@ class Transaction::Step {
     // A left-over of somebody who died here; under the guard nobody else can be at work on it.
     if (&path == &newPath_) os::removeFile(path.c_str());
     os::Failure failure = file.create(path.c_str(), request_.mode);
+    created_ = file.isOpen();
     if (failure) return failure;
-    created_ = true;
     if (request_.attach && request_.change == Change::grant) {
       const os::LockResult lock = file.tryLock(false, failure);
       if (lock == os::LockResult::busy) failure = {EBUSY, "flock"};  // an outsider's

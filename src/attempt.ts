@@ -94,10 +94,12 @@ export function tryNow(target: LockTarget, mayBlock: boolean): Grant | undefined
  */
 export function tryBlocking(target: LockTarget, timeoutMs: number): Grant | undefined {
   const handle = takeHandle();
+  const deadline = performance.now() + timeoutMs;
   for (let tries = 0; ; tries++) {
     const { lockPath, flags, mode } = target;
     const text = signature(target);
-    const outcome = addon.acquireSync(lockPath, flags, mode, text, handle, timeoutMs);
+    const left = tries === 0 ? timeoutMs : Math.max(0, deadline - performance.now());
+    const outcome = addon.acquireSync(lockPath, flags, mode, text, handle, left);
     if (outcome === Outcome.granted || outcome === Outcome.recovered) return { handle, outcome };
     if (outcome === Outcome.cancelled || outcome === Outcome.deadlock) {
       returnHandle(handle);

@@ -21,7 +21,9 @@ const windows = process.platform === 'win32';
 const maxLinks = 40; // as the kernel, path_resolution(7)
 
 /** Absolute POSIX paths without empty, "." and ".." components or control characters need no work. */
-const needsWork = /^[^/]|\/(?:\.{0,2}\/|\.{0,2}$)|[\0-\x1f\x7f]/;
+const needsWork = /^[^/]|\/(?:\.{0,2}\/|\.{0,2}$)|[\0-\x1f\x7f\ud800-\udfff]/;
+/** Half a character: every one of them would be written as the same U+FFFD, and share its lock. */
+const loneSurrogate = /\p{Surrogate}/u;
 const controlCharacter = /[\0-\x1f\x7f]/;
 
 /** The resource as an absolute path, a link as its last component resolved. */
@@ -62,6 +64,7 @@ export function absolute(named: string | URL, what = 'the resource'): string {
   if (controlCharacter.test(path)) {
     throw new TypeError(`${what} must not contain NUL or control characters`);
   }
+  if (loneSurrogate.test(path)) throw new TypeError(`${what} must be well-formed text`);
   if (windows || !hasDotDot(path))
     return resolve(isAbsolute(path) ? '/' : workingDirectory(), path);
   return climb(isAbsolute(path) ? path : `${workingDirectory()}/${path}`);

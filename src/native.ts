@@ -58,7 +58,9 @@ interface Addon {
     finished: () => void,
   ): Failure | undefined;
   cancelWait(handle: Handle): boolean;
+  hasResult(handle: Handle): boolean;
   collect(handle: Handle): Outcome;
+  discard(handle: Handle): void;
   release(handle: Handle): void;
   failureOf(handle: Handle): Failure;
   previousOf(handle: Handle): string;
@@ -180,23 +182,42 @@ export class KernelWait {
     return failure;
   }
 
+  /** False once the result was collected or the wait given up: nobody expects it any more. */
+  get expected(): boolean {
+    return !this.#over;
+  }
+
   /** The outcome, and a handle that is the caller's from now on. */
   collect(): { handle: Handle; outcome: Outcome } {
     this.#over = true;
     return { handle: this.#handle, outcome: addon.collect(this.#handle) };
   }
 
-  /** Gives the wait up. False: it has a result already, which is on its way. */
-  cancel(): boolean {
-    return !this.#over && !addon.cancelWait(this.#handle);
+  /** True when there is a result: it has come, or it is on its way. */
+  hasResult(): boolean {
+    return this.#over || addon.hasResult(this.#handle);
   }
 
-  /** The same for a wait whose result nobody wants; a wake-up may be lost, hence the repetition. */
-  cancelUntilGone(): void {
-    if (this.cancel())
+  /**
+   * Gives the wait up. A lock that has been granted already goes back now, not when the event loop
+   * gets there: until then it would keep out whoever asks next, this very thread as well.
+   */
+  giveUp(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (addon.cancelWait(this.#handle)) {
+      addon.discard(this.#handle);
+      returnHandle(this.#handle);
+    } else {
+      // A wake-up may be lost, hence the repetition.
       setTimeout(() => {
-        this.cancelUntilGone();
+        this.#leave();
       }, 1).unref();
+    }
   }
 }
 

@@ -47,8 +47,7 @@ export function describeProcess(startedAt: number | undefined): ProcessInfo {
   const script = process.argv[1];
   const words = [basename(process.execPath)];
   if (script !== undefined) {
-    const near = relative(process.cwd(), script);
-    words.push(near === '' || near.startsWith('..') ? script : near);
+    words.push(nearName(script));
   }
   return {
     pid: process.pid,
@@ -56,6 +55,16 @@ export function describeProcess(startedAt: number | undefined): ProcessInfo {
     host: hostname(),
     command: words.join(' '),
   };
+}
+
+/** As one would type it, if it lies below the working directory, which may have been removed. */
+function nearName(script: string): string {
+  try {
+    const near = relative(process.cwd(), script);
+    return near === '' || near.startsWith('..') ? script : near;
+  } catch {
+    return script;
+  }
 }
 
 /** What a holder writes into its sidecar; the addon puts the time of the grant before it. */
@@ -108,8 +117,11 @@ export function describeHolder(holder: HolderInfo | null): string {
   );
 }
 
-/** JSON writes a control character as six; three fields of this size fit the sidecar in any case. */
-function shorten(text: string): string {
+/**
+ * The beginning of a text that is for people only, at most 120 bytes of JSON, and `…` if it was cut.
+ * JSON writes a control character as six; three fields of this size fit the sidecar in any case.
+ */
+export function shorten(text: string): string {
   let room = maxFieldLength;
   let end = 0;
   for (const character of text) {

@@ -11,8 +11,12 @@
  * A wait ends in one of three ways. Granted: the head's thread came back with the lock. Expired or
  * aborted: the promise is rejected at once, the thread is told to leave, and the next waiter begins
  * its own; a grant that the leaving thread still receives is given back inside the addon. The two
- * can meet: if the thread already has the lock when the limit runs out, the lock is taken, for it
- * was granted in time; if an abort comes then, the lock is given back.
+ * can meet: if the thread already has the lock when the limit is noticed, the lock is taken, for
+ * nobody had given up yet; if an abort comes then, the lock is given back.
+ *
+ * The next waiter begins when all that give up in the same moment have done so. One after the other
+ * they would each start a thread, and one of them might be granted the lock although its own signal
+ * was aborted.
  */
 import {
   isSettled,
@@ -108,6 +112,7 @@ export function waitFor(
 /** Lets the head of the queue try, and whoever comes after it, until one has to wait. */
 function serve(queue: Queue): void {
   for (const head of queue.waits) {
+    if (head.thread !== undefined) return;
     try {
       const grant = tryNow(head.target, false);
       if (grant === undefined) {
@@ -123,6 +128,19 @@ function serve(queue: Queue): void {
   }
 }
 
+const unserved = new Set<Queue>();
+
+function serveSoon(queue: Queue): void {
+  if (unserved.size === 0) {
+    setImmediate(() => {
+      const queues = [...unserved];
+      unserved.clear();
+      queues.forEach(serve);
+    });
+  }
+  unserved.add(queue);
+}
+
 function startThread(head: Waiting): void {
   const { lockPath, flags, mode } = head.target;
   // The attempt before has vouched for the volume; the thread cannot ask again.
@@ -135,15 +153,10 @@ function startThread(head: Waiting): void {
   head.thread = thread;
 }
 
-/** The thread has a result: of a head that still wants it, or of one that has gone. */
+/** The thread has a result, unless that was fetched before or nobody wants it any more. */
 function finished(head: Waiting, thread: KernelWait): void {
+  if (!thread.expected) return;
   const { handle, outcome } = thread.collect();
-  if (head.thread !== thread) {
-    // Granted just before its waiter left, and on its way here since.
-    addon.release(handle);
-    returnHandle(handle);
-    return;
-  }
   head.thread = undefined;
   if (outcome === Outcome.granted || outcome === Outcome.recovered) {
     leave(head);
@@ -151,6 +164,11 @@ function finished(head: Waiting, thread: KernelWait): void {
   } else {
     try {
       if (!isSettled(outcome)) remedy(head.target, outcome, handle, 0);
+      // It goes on waiting; its limit may have been noticed just now.
+      if (head.deadline !== Infinity) {
+        clearTimeout(head.timer);
+        arm(head);
+      }
     } catch (error) {
       leave(head);
       head.reject(error);
@@ -174,9 +192,9 @@ function giveUp(waiting: Waiting, reason: unknown): void {
   const { thread } = waiting;
   leave(waiting);
   waiting.thread = undefined;
-  thread?.cancelUntilGone();
+  thread?.giveUp();
   waiting.reject(reason);
-  if (thread !== undefined) serve(waiting.queue);
+  if (thread !== undefined) serveSoon(waiting.queue);
 }
 
 function arm(waiting: Waiting): void {
@@ -190,13 +208,9 @@ function expire(waiting: Waiting): void {
     arm(waiting);
     return;
   }
-  // A busy event loop comes here late. What the kernel granted meanwhile was granted in time; it
-  // is on its way, so look again when it has had its turn.
-  if (waiting.thread?.cancel() === false) {
-    waiting.timer = setTimeout(expire, 1, waiting);
-    return;
-  }
-  giveUp(waiting, timeoutError(waiting.target, waiting.timeoutMs));
+  // A busy event loop comes here late; what the kernel granted meanwhile is taken.
+  if (waiting.thread?.hasResult()) finished(waiting, waiting.thread);
+  else giveUp(waiting, timeoutError(waiting.target, waiting.timeoutMs));
 }
 
 /** One listener for each signal, however many waits it serves. */

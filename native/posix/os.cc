@@ -71,12 +71,8 @@ Failure File::create(const char* path, int mode) {
   close();
   handle_ = fd;
   // open(2) takes the umask away from the mode; what the caller asked for is what others must see.
-  if (mode >= 0 && ::fchmod(fd, wanted) == -1) {
-    const Failure failure = failed("fchmod");
-    ::unlink(path);
-    close();
-    return failure;
-  }
+  // The file stays, and stays open, if that fails: others may have locked it already.
+  if (mode >= 0 && ::fchmod(fd, wanted) == -1) return failed("fchmod");
   return {};
 }
 

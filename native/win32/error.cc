@@ -88,6 +88,12 @@ int errnoOf(DWORD error) {
 
 bool isMissing(DWORD error) { return errnoOf(error) == ENOENT; }
 
+bool isUnknownRequest(DWORD error) {
+  return error == ERROR_INVALID_PARAMETER || error == ERROR_INVALID_FUNCTION ||
+         error == ERROR_INVALID_LEVEL || error == ERROR_NOT_SUPPORTED ||
+         error == ERROR_CALL_NOT_IMPLEMENTED;
+}
+
 DeletePending::DeletePending() {
   static void* const query =
       reinterpret_cast<void*>(GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "RtlGetLastNtStatus"));

@@ -15,6 +15,9 @@ inline Failure lastFailure(const char* call) { return failureOf(GetLastError(), 
 // Nothing has this name, or nothing that a path could reach.
 bool isMissing(DWORD error);
 
+// Whoever does not know a request says so with one of several errors.
+bool isUnknownRequest(DWORD error);
+
 // Tells STATUS_DELETE_PENDING from the other reasons for ERROR_ACCESS_DENIED. A file that was
 // deleted while open keeps its name until the last handle closes, and until then every open fails
 // as if the rights were missing. Win32 has no error of its own for this; the status of the last

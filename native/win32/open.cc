@@ -10,6 +10,7 @@
 // hang us for ever.
 #include "open.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace holdfast::os {
@@ -37,10 +38,17 @@ FileId idOf(HANDLE file, const BY_HANDLE_FILE_INFORMATION& fallback) {
 
 }  // namespace
 
+bool Patience::pause() {
+  // By the clock: a pause of 1 ms may well take 16.
+  if (GetTickCount64() - start_ >= kPatienceMs) return false;
+  Sleep(next_);
+  next_ = std::min(next_ * 2, kLongestPauseMs);
+  return true;
+}
+
 Failure openPath(const std::wstring& path, const OpenRequest& request, Handle& out) {
   const DeletePending pending;
-  const ULONGLONG start = GetTickCount64();
-  for (DWORD pause = 1;; pause = pause < kLongestPauseMs ? pause * 2 : kLongestPauseMs) {
+  for (Patience patience;;) {
     // No security attributes: the handle is not inherited by child processes.
     out.reset(CreateFileW(path.c_str(), request.rights, kShareAll, nullptr, request.disposition,
                           request.flags, nullptr));
@@ -54,9 +62,7 @@ Failure openPath(const std::wstring& path, const OpenRequest& request, Handle& o
       return {EINVAL, "CreateFileW"};
     }
     if (!deleted && error != ERROR_SHARING_VIOLATION) return failureOf(error, "CreateFileW");
-    // By the clock: a pause of 1 ms may well take 16.
-    if (GetTickCount64() - start >= kPatienceMs) return {EBUSY, "CreateFileW"};
-    Sleep(pause);
+    if (!patience.pause()) return {EBUSY, "CreateFileW"};
   }
 }
 

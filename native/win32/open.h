@@ -17,6 +17,16 @@ struct OpenRequest {
   Deleted deleted = Deleted::busy;
 };
 
+// How long others may stand in the way: growing pauses, for half a second in all.
+class Patience {
+ public:
+  bool pause();  // false when it has run out
+
+ private:
+  ULONGLONG start_ = GetTickCount64();
+  DWORD next_ = 1;
+};
+
 // CreateFileW as everything here wants it: sharing everything, inherited by nobody, patient with
 // those who share less. Blocks for up to half a second.
 Failure openPath(const std::wstring& path, const OpenRequest& request, Handle& out);

@@ -8,13 +8,9 @@
 // "holdfast-PID-TICKS.deleted" behind, which anybody may remove. Whether the file may be deleted at
 // all (not when it is read-only) is tried first, for a removal that fails must leave the name
 // alone.
-#include <cstddef>
-#include <cstring>
-#include <memory>
-#include <string>
-
 #include "open.h"
 #include "path.h"
+#include "rename.h"
 
 namespace holdfast::os {
 namespace {
@@ -24,35 +20,6 @@ constexpr auto kDispositionInfoEx = static_cast<FILE_INFO_BY_HANDLE_CLASS>(21);
 constexpr DWORD kDelete = 0x1;
 constexpr DWORD kPosixSemantics = 0x2;
 constexpr DWORD kIgnoreReadOnly = 0x10;  // unlink(2) does not ask for the file's permissions either
-
-// Whoever does not know a request says so with one of these.
-bool isUnknownRequest(DWORD error) {
-  return error == ERROR_INVALID_PARAMETER || error == ERROR_INVALID_FUNCTION ||
-         error == ERROR_INVALID_LEVEL || error == ERROR_NOT_SUPPORTED ||
-         error == ERROR_CALL_NOT_IMPLEMENTED;
-}
-
-bool setDeleted(HANDLE file, bool deleted) {
-  FILE_DISPOSITION_INFO info = {};
-  info.DeleteFile = deleted;
-  return SetFileInformationByHandle(file, FileDispositionInfo, &info, sizeof info);
-}
-
-void renameAway(HANDLE file, const std::wstring& path) {
-  LARGE_INTEGER ticks;
-  QueryPerformanceCounter(&ticks);
-  const std::wstring name =
-      withPrefix(folderOf(path) + L"holdfast-" + std::to_wstring(GetCurrentProcessId()) + L"-" +
-                 std::to_wstring(ticks.QuadPart) + L".deleted");
-  const std::size_t bytes = name.size() * sizeof(wchar_t);
-  const std::size_t size = sizeof(FILE_RENAME_INFO) + bytes;
-  const std::unique_ptr<std::byte[]> buffer(new std::byte[size]());
-  auto* info = reinterpret_cast<FILE_RENAME_INFO*>(buffer.get());
-  info->FileNameLength = static_cast<DWORD>(bytes);
-  std::memcpy(info->FileName, name.data(), bytes);
-  // When it fails the file is deleted all the same; its name is then free a little later.
-  SetFileInformationByHandle(file, FileRenameInfo, info, static_cast<DWORD>(size));
-}
 
 }  // namespace
 
@@ -71,8 +38,9 @@ Failure removeFile(const char* path) {
   if (!isUnknownRequest(GetLastError())) return lastFailure("SetFileInformationByHandle");
 
   if (!setDeleted(file.get(), true)) return lastFailure("SetFileInformationByHandle");
-  // A file that is marked cannot be renamed.
-  if (setDeleted(file.get(), false)) renameAway(file.get(), wide);
+  // A file that is marked cannot be renamed. When that fails the file is deleted all the same; its
+  // name is then free a little later.
+  if (setDeleted(file.get(), false)) moveAside(file.get(), wide);
   if (!setDeleted(file.get(), true)) return lastFailure("SetFileInformationByHandle");
   return {};
 }

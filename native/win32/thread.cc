@@ -1,9 +1,9 @@
-// Threads, events and clocks on Windows.
+// Threads, events and sleep on Windows.
 //
 // Time-outs of Windows are in milliseconds and are only looked at when the system clock ticks,
 // every 15.6 ms unless somebody asked for more; a wait may even end up to a tick early
-// (WaitForSingleObject, remarks). So nothing here returns before the performance counter says that
-// it may, and short sleeps use a high-resolution timer where there is one (Windows 10 1803).
+// (WaitForSingleObject, remarks). So nothing here returns before the monotonic clock says that it
+// may, and short sleeps use a high-resolution timer where there is one (Windows 10 1803).
 #include <process.h>
 
 #include <algorithm>
@@ -14,7 +14,6 @@
 namespace holdfast::os {
 namespace {
 
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kLongestWaitMs = 0x7FFFFFFF;  // INFINITE is 2^32 - 1
 constexpr std::uint64_t kNsPerTimerTick = 100;
@@ -39,29 +38,6 @@ unsigned __stdcall runEntry(void* raw) {
 }
 
 }  // namespace
-
-std::uint64_t monotonicNs() {
-  static const std::uint64_t frequency = [] {
-    LARGE_INTEGER perSecond;
-    QueryPerformanceFrequency(&perSecond);
-    return static_cast<std::uint64_t>(perSecond.QuadPart);
-  }();
-  LARGE_INTEGER counter;
-  QueryPerformanceCounter(&counter);
-  const std::uint64_t ticks = static_cast<std::uint64_t>(counter.QuadPart);
-  // In two steps: ticks times 10^9 overflows after half an hour at 10 MHz.
-  return ticks / frequency * kNsPerSecond + ticks % frequency * kNsPerSecond / frequency;
-}
-
-std::uint64_t wallClockUs() {
-  constexpr std::uint64_t kTicksPerUs = 10;                            // of 100 ns each
-  constexpr std::uint64_t kTicksUntil1970 = 116'444'736'000'000'000u;  // since 1601
-  FILETIME now;
-  GetSystemTimePreciseAsFileTime(&now);
-  const std::uint64_t ticks =
-      (static_cast<std::uint64_t>(now.dwHighDateTime) << 32) | now.dwLowDateTime;
-  return (ticks - kTicksUntil1970) / kTicksPerUs;
-}
 
 void sleepNs(std::uint64_t duration) {
   const std::uint64_t start = monotonicNs();

@@ -1,0 +1,81 @@
+/**
+ * How much of a TTL is left, and by whose clock.
+ *
+ * The deadline in a record is a reading of a clock whose zero is known to one boot and one time
+ * namespace. In the same boot and namespace it is compared as it is; in another namespace of the
+ * same boot it is shifted, if the offsets of both are known. An injected clock knows only `expires`.
+ * After another boot the wall clock is all that is left.
+ *
+ * Where none of these applies, and as a limit to all but the injected clock: whoever has seen the
+ * same record unchanged for a whole TTL, by its own monotonic clock, has seen it go unrenewed. That
+ * needs no agreement on any clock, so no jump of one makes a lease end early or live for ever.
+ */
+import type { BootClock, ClockOffsets } from './clock.js';
+import type { Timed } from './fields.js';
+
+/** All clocks, read at one moment. */
+export interface Now extends BootClock {
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
+  /** `wallMs` is that of an injected clock: it decides every TTL, and the boot is ignored. */
+  readonly injected: boolean;
+  /** The offsets of time namespaces, as far as they are known; this one's own is needed, too. */
+  readonly offsets?: ReadonlyMap<string, ClockOffsets>;
+}
+
+/** The clock that decided; `observed` is the fall-back, one's own watching for a whole TTL. */
+export type Judge = 'injected' | 'boot' | 'wall' | 'observed';
+
+/** What is left of a TTL in milliseconds, zero or less when it is over; null: it has none. */
+export interface Left {
+  readonly leftMs: number | null;
+  readonly judge: Judge | null;
+}
+
+/** Whether a record was written in the boot that runs now. An injected clock does not ask. */
+export function bootOf({ bootId }: Timed, now: Now): 'same' | 'other' | 'unknown' {
+  if (now.injected || bootId === null || now.bootId === null) return 'unknown';
+  return bootId === now.bootId ? 'same' : 'other';
+}
+
+/**
+ * What is left. `clock` is the one that `deadline` was read from: monotonic for what died with its
+ * boot. `seenSinceMs`: since when this very record has been seen, by the monotonic clock of now.
+ */
+export function timeLeft(
+  timed: Timed,
+  clock: keyof ClockOffsets,
+  now: Now,
+  seenSinceMs: number | undefined,
+): Left {
+  const { ttl, expires } = timed;
+  if (ttl === null || expires === null) return { leftMs: null, judge: null };
+  if (now.injected) return { leftMs: expires - now.wallMs, judge: 'injected' };
+  const watched = Math.max(0, now.monotonicMs - (seenSinceMs ?? now.monotonicMs));
+  const observed = { leftMs: ttl - watched, judge: 'observed' } as const;
+  const read = byClock(timed, clock, now);
+  return read === undefined || read.leftMs > observed.leftMs ? observed : read;
+}
+
+function byClock(
+  timed: Timed,
+  clock: keyof ClockOffsets,
+  now: Now,
+): { leftMs: number; judge: Judge } | undefined {
+  const { deadline, expires } = timed;
+  const boot = bootOf(timed, now);
+  if (boot === 'other' && clock === 'boottimeMs' && expires !== null) {
+    return { leftMs: expires - now.wallMs, judge: 'wall' };
+  }
+  const shift = shiftTo(timed, clock, now);
+  if (boot !== 'same' || deadline === null || shift === undefined) return undefined;
+  return { leftMs: deadline + shift - now[clock], judge: 'boot' };
+}
+
+/** What a reading in the namespace of the record lacks to one in ours. Undefined: not known. */
+function shiftTo(timed: Timed, clock: keyof ClockOffsets, now: Now): number | undefined {
+  if (timed.timeNamespace === now.timeNamespace) return 0;
+  const theirs = now.offsets?.get(timed.timeNamespace ?? '');
+  const ours = now.offsets?.get(now.timeNamespace ?? '');
+  return theirs && ours && ours[clock] - theirs[clock];
+}
