@@ -18,15 +18,25 @@ const layers: readonly (readonly string[])[] = [
   ['index.ts'],
   ['file-lock.ts'],
   ['held.ts', 'wait-queue.ts'],
-  ['attempt.ts'],
-  ['lock-path.ts'],
+  ['attempt.ts', 'transaction.ts'],
+  ['folder.ts', 'lock-path.ts'],
   ['native.ts'],
   ['errors.ts'],
+  ['staleness.ts'],
+  ['record.ts', 'freeze.ts', 'expiry.ts'],
+  ['envelope.ts', 'fields.ts'],
   ['owner.ts', 'filesystem.ts', 'events.ts', 'options.ts'],
+  ['backoff.ts', 'clock.ts', 'duration.ts', 'names.ts'],
 ];
 
-/** What the leaves may take from Node: words about the host, no input and output. */
-const leafImports = new Set(['node:os', 'node:path', 'node:diagnostics_channel']);
+/** What the leaves may take from Node: words about the host, arithmetic, no input and output. */
+const leafImports = new Set([
+  'node:crypto',
+  'node:diagnostics_channel',
+  'node:os',
+  'node:path',
+  'node:zlib',
+]);
 
 function layerOf(file: string): number {
   return layers.findIndex((layer) => layer.some((entry) => belongs(file, entry)));
@@ -146,6 +156,9 @@ await t.test('planted offences are caught', async (t) => {
     'a dynamic import': ['attempt.ts', `const m = await import('./held.js');`],
     'a sideways import': ['held.ts', `import { waitFor } from './wait-queue.js';`],
     'from one leaf to another': ['events.ts', `import { isLocal } from './filesystem.js';`],
+    'a verdict that looks for itself': ['staleness.ts', `import { statSync } from 'node:fs';`],
+    'a verdict that takes the time': ['staleness.ts', `import { hrtime } from 'node:process';`],
+    'a record that knows the verdict': ['record.ts', `import { verdict } from './staleness.js';`],
     'a leaf that reads files': ['options.ts', `import { readFileSync } from 'node:fs';`],
     'a leaf that takes a package': ['filesystem.ts', `import find from 'node-gyp-build';`],
     'the library on its command line': ['index.ts', `export * from './cli/demo.js';`],

@@ -129,6 +129,9 @@ await t.test('every export refuses every wrong argument', async (t) => {
   const numbers = ['7', '', true];
   const handles = [7, 'x', true];
   const freeHandles = [...handles, held, waiting];
+  // A look: whatever is there. The three in the middle take bytes, or null for none.
+  const change = [join(folder, 'name'), Flag.local << 16, 0o600, null, null, null, '', free];
+  const wrongChange = [paths, numbers, numbers, text, text, text, [7, true], [...handles, waiting]];
   /** For each export: good arguments, and what else is wrong in each place. */
   const exports: Record<string, { good: unknown[]; wrong: unknown[][] }> = {
     createHandle: { good: [], wrong: [] },
@@ -145,7 +148,21 @@ await t.test('every export refuses every wrong argument', async (t) => {
       wrong: [paths, numbers, numbers, [7, true], freeHandles, ['x', 7, free]],
     },
     cancelWait: { good: [waiting], wrong: [handles] },
+    hasResult: { good: [waiting], wrong: [handles] },
     collect: { good: [waiting], wrong: [[...handles, free, held]] },
+    discard: { good: [waiting], wrong: [[...handles, free, held]] },
+    transact: { good: change, wrong: wrongChange },
+    startTransact: { good: [...change, () => undefined], wrong: [...wrongChange, ['x', 7, free]] },
+    collectTransact: { good: [waiting], wrong: [[...handles, free, held]] },
+    startRecordWait: {
+      good: [free, () => undefined],
+      wrong: [
+        [...handles, held],
+        ['x', 7],
+      ],
+    },
+    bootClock: { good: [], wrong: [] },
+    bootIdentity: { good: [], wrong: [] },
     release: { good: [held], wrong: [handles] },
     failureOf: { good: [held], wrong: [handles] },
     previousOf: { good: [held], wrong: [handles] },
@@ -168,6 +185,7 @@ await t.test('every export refuses every wrong argument', async (t) => {
       assertTypeError(t, name, good.slice(0, index), `only ${index} arguments`);
       for (const [which, value] of [...wrongValues, ...some].entries()) {
         if (typeof value === 'function' && typeof good[index] === 'function') continue;
+        if (good[index] === null && (value === null || value instanceof Uint8Array)) continue;
         assertTypeError(
           t,
           name,

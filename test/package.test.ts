@@ -144,7 +144,7 @@ await t.test('what is packed', async (t) => {
   );
   t.ok(binaries.every((path) => path.startsWith('prebuilds/')));
   const unwanted =
-    /^(test|bench|docs|scripts|build|campaigns|\.)|\.(log|tgz)$|tsconfig|compile_commands/;
+    /^(test|bench|scripts|build|campaigns|\.)|\.(log|tgz)$|tsconfig|compile_commands/;
   t.strictSame(
     contents.filter((path) => unwanted.test(path)),
     [],

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 
 import { lock, lockPathFor, tryLock } from '../../src/index.js';
+import { untilBlocked } from '../helpers/kernel.js';
 import { Peer } from '../helpers/peer.js';
 
 await t.test('SIGKILL of the holder lets a waiter of another process in', async (t) => {
@@ -15,7 +16,7 @@ await t.test('SIGKILL of the holder lets a waiter of another process in', async 
     const holder = await Peer.start(t);
     await holder.lock(resource, { owner: `round ${round}` });
     const wait = waiter.lock(resource);
-    // The waiter's own name tells that it waits: its letter is in the sidecar.
+    await untilBlocked(`${resource}.lock`);
     const killed = performance.now();
     holder.signal('SIGKILL');
     const { id, previous } = await wait;
@@ -44,6 +45,28 @@ await t.test('a dead shared holder leaves no name; the exclusive one before it d
   const next = await lock(resource);
   t.equal(next.previous, null);
   next.release();
+});
+
+await t.test('the notice of a crash survives a wait that was given up', async (t) => {
+  const resource = join(t.testdir(), 'data');
+  const [victim, waiter] = await Peer.startAll(t, 2);
+  await victim?.lock(resource, { owner: 'victim' });
+  const wait = waiter?.call('lockThenAbort', resource);
+  await untilBlocked(`${resource}.lock`);
+  await victim?.end();
+  await wait;
+  t.match((await waiter?.lock(resource, { timeout: 10_000 }))?.previous, { owner: 'victim' });
+});
+
+await t.test('a lock that was never delivered leaves no notice', async (t) => {
+  const resource = join(t.testdir(), 'data');
+  const held = await lock(resource);
+  const waiter = await Peer.start(t);
+  void waiter.call('lockThenAbort', resource).catch(() => undefined);
+  await untilBlocked(held.lockPath);
+  held.release();
+  await waiter.end();
+  t.equal((await lock(resource, { timeout: 10_000 })).previous, null);
 });
 
 await t.test('a spawned child does not inherit the lock', async (t) => {

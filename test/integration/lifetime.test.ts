@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 
 import { lock, tryLock } from '../../src/index.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
-import { childEnv } from '../helpers/peer.js';
+import { childEnv, Peer } from '../helpers/peer.js';
 
 const env = childEnv();
 const fixture = (name: string): string =>
@@ -60,6 +60,17 @@ await t.test('workers terminated in the midst of their work, 20 x 4', async (t) 
     await Promise.all(workers.map((worker) => worker.terminate()));
     (await lock(busy, { timeout: 10_000 })).release();
   }
+});
+
+await t.test('worker.terminate() ends a lockSync that would take an hour', async (t) => {
+  const resource = join(t.testdir(), 'data');
+  const held = await lock(resource);
+  const peer = await Peer.start(t, { thread: true });
+  void peer.lockSync(resource, { timeout: 3_600_000 }).catch(() => undefined);
+  await untilBlocked(held.lockPath);
+  await peer.end(); // tap's own limit is what fails here
+  held.release();
+  (await lock(resource, { timeout: 10_000 })).release();
 });
 
 await t.test('a pending wait keeps the process alive, and SIGTERM ends it', async (t) => {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { countTogether } from '../helpers/counting.js';
+import { staysAway } from '../helpers/fairness.js';
+import { untilBlocked } from '../helpers/kernel.js';
 import { MutantWorkshop, type Mutation } from '../helpers/package-copy.js';
 import { Peer } from '../helpers/peer.js';
 
@@ -71,6 +73,41 @@ const mutants: Mutant[] = [
         ?.lockSync(resource, { timeout: 50 })
         .catch((e: unknown) => e);
       return !(error instanceof Error);
+    },
+  },
+  {
+    name: 'no courtesy towards waiters',
+    mutations: [
+      {
+        file: 'native/courtesy.cc',
+        from: 'return entry.file == file && entry.until > now ? entry.until - now : 0;',
+        to: 'return 0;',
+      },
+    ],
+    caught: (t, root, resource) => Promise.resolve(!staysAway(t, resource, root)),
+  },
+  {
+    name: 'a waiter signs in before it is known that anybody wants the lock',
+    mutations: [
+      {
+        file: 'native/lock_waiter.cc',
+        from: 'if (!transaction_) return handle_.acquire(request_, volumes_, &interrupt_);',
+        to: `if (!transaction_) {
+          const Outcome outcome = handle_.acquire(request_, volumes_, &interrupt_);
+          return outcome == Outcome::granted ? handle_.enter(request_) : outcome;
+        }`,
+      },
+    ],
+    caught: async (t, root, resource) => {
+      // A crash, then a wait that is granted while its event loop is busy, and is given up.
+      const [victim, waiter, next] = await Peer.startAll(t, 3, { root });
+      await victim?.lock(resource, { owner: 'victim' });
+      const wait = waiter?.call('lockThenAbort', resource);
+      await untilBlocked(`${resource}.lock`);
+      await victim?.end();
+      await wait;
+      const told = await next?.lock(resource, { timeout: 10_000 });
+      return told?.previous?.owner !== 'victim';
     },
   },
   {

@@ -150,3 +150,22 @@ await t.test('EINTR is retried', (t) => {
   }
   t.end();
 });
+
+await t.test('a mode that cannot be set: an error, and the sidecar stays', (t) => {
+  const resource = join(t.testdir({ data: '' }), 'data');
+  const script = `import { tryLock } from ${library};
+    for (let i = 0; i < 2; i++) {
+      try { console.log(tryLock(${JSON.stringify(resource)}, { fileMode: 0o600 }) !== null); }
+      catch (e) { console.log(e.code, e.cause.code, e.cause.syscall); }
+    }`;
+  const { stdout, trace } = runTraced(t, script, {
+    calls: 'fchmod,unlink,unlinkat',
+    inject: 'fchmod:error=EPERM:when=1',
+  });
+  t.equal(stdout, 'ERR_LOCK_SYSTEM EPERM fchmod\ntrue\n');
+  t.notOk(
+    trace.some((line) => line.includes('unlink')),
+    'others may have locked it already',
+  );
+  t.end();
+});

@@ -175,3 +175,21 @@ await t.test('a grant and an abort that meet: the lock is had or free, never los
   t.comment(`${granted} of ${rounds} were granted before the abort`);
   (await lock(resource, { timeout: 10_000 })).release();
 });
+
+await t.test('waits on one signal: none of them is granted after the abort', async (t) => {
+  const resource = join(t.testdir(), 'data');
+  let granted = 0;
+  for (let round = 0; round < rounds; round++) {
+    const held = await lock(resource, { timeout: 10_000 });
+    const controller = new AbortController();
+    // Ours comes first: the lock is free by the time the waits hear of the abort.
+    controller.signal.addEventListener('abort', () => {
+      held.release();
+    });
+    const waits = [1, 2, 3, 4].map(() => lock(resource, { signal: controller.signal }));
+    if (round % 2 === 0) await new Promise(setImmediate);
+    controller.abort();
+    for (const { status } of await Promise.allSettled(waits)) if (status === 'fulfilled') granted++;
+  }
+  t.equal(granted, 0);
+});
