@@ -421,7 +421,6 @@ await t.test('what a crash left of a sidecar is filled in again', async (t) => {
     'holdfast1-H',
     'holdfast1-H 00017',
     '\0'.repeat(512),
-    '\0'.repeat(30),
   ];
   for (const contents of remains) {
     const resource = join(t.testdir({ 'data.lock': contents }), 'data');
@@ -431,6 +430,14 @@ await t.test('what a crash left of a sidecar is filled in again', async (t) => {
     held.release();
     t.equal(statSync(`${resource}.lock`).size, 512);
     t.equal(holderOf(resource), null);
+  }
+});
+
+await t.test('zeros of any other size are data of somebody else', async (t) => {
+  for (const size of [8, 30, 511, 513, 4096]) {
+    const resource = join(t.testdir({ 'data.lock': '\0'.repeat(size) }), 'data');
+    mustLock(resource).release();
+    t.strictSame(readFileSync(`${resource}.lock`), Buffer.alloc(size));
   }
 });
 
