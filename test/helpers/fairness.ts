@@ -18,16 +18,16 @@ export async function grantsBesideHog(
 ): Promise<{ grants: number; worst: number }> {
   const [hog, waiter] = await Peer.startAll(t, 2, root === undefined ? {} : { root });
   if (hog === undefined || waiter === undefined) throw new Error('two peers were asked for');
-  let over = false;
+  const hogs = { done: false };
   const hogging = hog.call('hog', resource, 1000, 1).then(() => {
-    over = true;
+    hogs.done = true;
   });
   let grants = 0;
   let worst = 0;
   for (;;) {
     const start = performance.now();
     const { id } = await waiter.lock(resource);
-    if (over) break;
+    if (hogs.done) break;
     grants++;
     worst = Math.max(worst, performance.now() - start);
     await waiter.release(id);
