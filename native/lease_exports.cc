@@ -49,6 +49,7 @@ bool readRequest(const Call& call, TransactionRequest& request) {
   request.expectDead = (what & expectDead) != 0;
   request.minded = (what & minded) != 0;
   request.flags = what >> flagsShift;
+  const bool hasExpected = expected.has_value();
   request.expected = std::move(expected).value_or("");
   request.next = std::move(next).value_or("");
   request.note = note.text();
@@ -57,7 +58,7 @@ bool readRequest(const Call& call, TransactionRequest& request) {
   if (writesRecord && !record::hasHeader(request.next)) return false;
   const bool compares =
       request.expectation == Expectation::same || request.expectation == Expectation::own;
-  return compares == expected.has_value();
+  return compares == hasExpected;
 }
 
 napi_value bytesOrNull(const Call& call, const std::optional<std::string>& bytes) {

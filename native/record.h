@@ -22,7 +22,7 @@ constexpr std::size_t kIdDigits = 32;
 constexpr std::size_t kIdentityEnd = kIdOffset + kIdDigits;
 
 // Longer than any record; whatever stands there and is longer is damaged.
-constexpr std::size_t kMaxSize = 64 * 1024;
+constexpr std::size_t kMaxSize = 65'536;
 
 std::uint32_t crc32(const char* bytes, std::size_t size, std::uint32_t crc = 0);
 

@@ -36,14 +36,16 @@ os::Failure see(const std::string& path, Sight& sight) {
     return {};
   }
   if (failure) return failure;
-  if ((failure = sight.file.info(sight.info))) return failure;
+  failure = sight.file.info(sight.info);
+  if (failure) return failure;
   sight.regular = sight.info.regular;
   if (!sight.regular) return {};
   // One byte more than it says: a record that grows under our eyes, or is too long, shows.
   const std::uint64_t size = std::min<std::uint64_t>(sight.info.size, record::kMaxSize);
   std::string bytes(static_cast<std::size_t>(size) + 1, '\0');
   std::size_t got = 0;
-  if ((failure = sight.file.readAt(0, bytes.data(), bytes.size(), got))) return failure;
+  failure = sight.file.readAt(0, bytes.data(), bytes.size(), got);
+  if (failure) return failure;
   bytes.resize(got);
   sight.bytes = std::move(bytes);
   return {};
@@ -166,7 +168,7 @@ class Transaction::Step {
   }
 
   Verdict renew(LockHandle& live) {
-    if (!live.held() || !(live.id() == record_.info.id) ||
+    if (!record_.bytes || !live.held() || !(live.id() == record_.info.id) ||
         record_.bytes->size() != request_.next.size()) {
       return Verdict::conflict;
     }
@@ -220,8 +222,8 @@ class Transaction::Step {
     if (!failure && !fresh) failure = os::renameFile(newPath_.c_str(), recordPath_.c_str());
     if (failure) return takeBack(failure, path);
     if (!request_.durable) return Verdict::done;
-    if ((failure = os::syncDirectoryOf(recordPath_.c_str()))) return takeBack(failure, recordPath_);
-    return Verdict::done;
+    failure = os::syncDirectoryOf(recordPath_.c_str());
+    return failure ? takeBack(failure, recordPath_) : Verdict::done;
   }
 
   // Creates the file, takes its lock if it is to be attached, and writes it.
