@@ -2,6 +2,7 @@
  * The record: what is written is read, native code finds what it stamps, and nothing that was damaged
  * names a holder that nobody wrote.
  */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -79,10 +80,8 @@ await t.test('the layout is where it says, whatever the fields', async (t) => {
 
 await t.test('native code has the same offsets', async (t) => {
   const text = readFileSync(join(packageRoot, 'native/record.h'), 'utf8');
-  const constant = (name: string): number => {
-    const [, value = ''] = new RegExp(`\\b${name} = ([\\d *]+);`).exec(text) ?? [];
-    return value.split('*').reduce((product, factor) => product * Number(factor), 1);
-  };
+  const constant = (name: string): number =>
+    Number(new RegExp(`\\b${name} = ([\\d']+);`).exec(text)?.[1]?.replaceAll("'", ''));
   t.equal(constant('kCrcOffset'), layout.crc);
   t.equal(constant('kCrcDigits'), layout.crcLength);
   t.equal(constant('kTokenOffset'), layout.token);
@@ -111,7 +110,7 @@ await t.test('what is written is read', async (t) => {
   const seed = seedOf(t);
   fc.assert(
     fc.property(anyRecord, (record) => {
-      t.strictSame(mustParse(encodeRecord(record)), record);
+      assert.deepEqual(mustParse(encodeRecord(record)), record);
     }),
     { seed, numRuns: 300 },
   );
@@ -170,8 +169,8 @@ await t.test('a renewal keeps what it does not know', async (t) => {
       const end =
         record.ttl === null ? { expires: null, deadline: null } : { expires: 7, deadline };
       const again = withExpiry(bytes, end);
-      t.equal(again.length, bytes.length);
-      t.strictSame(again, encodeRecord({ ...record, ...end }), 'as if it had been written so');
+      assert.equal(again.length, bytes.length);
+      assert.deepEqual(again, encodeRecord({ ...record, ...end }), 'as if it had been written so');
     }),
   );
 });
