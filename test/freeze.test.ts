@@ -1,4 +1,5 @@
 /** The freeze of a name: what is written is read, and nothing else. */
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 
@@ -49,6 +50,13 @@ await t.test('what could not be read is not written', async (t) => {
 await t.test('a lease is no freeze, and a freeze no lease', async (t) => {
   t.strictSame(parseFreeze(encodeRecord(someRecord)), { state: 'corrupt', reason: 'schema' });
   t.strictSame(parseRecord(good), { state: 'corrupt', reason: 'schema' });
+  const zeroed = good
+    .toString()
+    .replace('"freeze"', '"detached"')
+    .replace(/[0-9a-f]{8}/, '00000000');
+  const sum = crc32(zeroed).toString(16).padStart(8, '0');
+  const other = Buffer.from(zeroed.replace('00000000', sum));
+  t.strictSame(parseFreeze(other), { state: 'corrupt', reason: 'schema' }, 'whatever it has else');
 });
 
 await t.test('damaged, newer, a sidecar', async (t) => {
