@@ -36,6 +36,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
       method<failureOf>("failureOf"),
       method<previousOf>("previousOf"),
       method<stillNamed>("stillNamed"),
+      method<descriptorOf>("descriptorOf"),
       method<transact>("transact"),
       method<startTransact>("startTransact"),
       method<collectTransact>("collectTransact"),
@@ -47,6 +48,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
       method<readLink>("readLink"),
       method<createExclusive>("createExclusive"),
       method<processStart>("processStart"),
+      method<dieWithUs>("dieWithUs"),
+      method<outliveUs>("outliveUs"),
       method<fsInfo>("fsInfo"),
   };
   napi_define_properties(env, exports, sizeof methods / sizeof *methods, methods);

@@ -10,15 +10,28 @@
 namespace holdfast {
 namespace {
 
-os::Failure fill(const os::File& file, const char* path, const void* bytes, std::size_t size,
-                 bool durable) {
-  if (const os::Failure failure = file.writeAt(0, bytes, size)) return failure;
-  if (!durable) return {};
-  if (const os::Failure failure = file.sync()) return failure;
-  return os::syncDirectoryOf(path);
+os::Failure fill(os::File& file, const NewFile& wanted) {
+  os::Failure failure;
+  if (wanted.locked) {
+    const os::LockResult result = file.tryLock(false, failure);
+    if (result == os::LockResult::busy) return {EBUSY, "flock"};  // an outsider's
+    if (failure) return failure;
+  }
+  failure = file.writeAt(0, wanted.bytes, wanted.size);
+  return failure || !wanted.durable ? failure : file.sync();
 }
 
-// Only while the name is still ours: an outsider may have put another file there.
+// Leaves the directory unsynced: perhaps the name is not the last one that the file gets.
+os::Failure writeNewFile(os::File& file, const char* path, const NewFile& wanted) {
+  os::Failure failure = file.create(path, wanted.mode);
+  if (!file.isOpen()) return failure;
+  if (!failure) failure = fill(file, wanted);
+  if (failure) takeBack(file, path);
+  return failure;
+}
+
+}  // namespace
+
 void takeBack(const os::File& file, const char* path) {
   os::FileInfo ours;
   os::FileInfo named;
@@ -26,16 +39,21 @@ void takeBack(const os::File& file, const char* path) {
   if (ours.id == named.id) os::removeFile(path);
 }
 
-}  // namespace
-
-os::Failure createExclusiveFile(const char* path, const void* bytes, std::size_t size, bool durable,
-                                int mode) {
-  os::File file;
-  os::Failure failure = file.create(path, mode);
-  if (!file.isOpen()) return failure;
-  if (!failure) failure = fill(file, path, bytes, size, durable);
+os::Failure createExclusiveFile(os::File& file, const char* path, const NewFile& wanted) {
+  os::Failure failure = writeNewFile(file, path, wanted);
+  if (failure || !wanted.durable) return failure;
+  failure = os::syncDirectoryOf(path);
   if (failure) takeBack(file, path);
   return failure;
+}
+
+os::Failure exchangeFile(os::File& file, const char* temporary, const char* path,
+                         const NewFile& wanted) {
+  os::Failure failure = writeNewFile(file, temporary, wanted);
+  if (failure) return failure;
+  failure = os::renameFile(temporary, path);
+  if (failure) takeBack(file, temporary);
+  return failure || !wanted.durable ? failure : os::syncDirectoryOf(path);
 }
 
 }  // namespace holdfast

@@ -22,6 +22,7 @@ napi_value release(const Call& call);
 napi_value failureOf(const Call& call);
 napi_value previousOf(const Call& call);
 napi_value stillNamed(const Call& call);
+napi_value descriptorOf(const Call& call);
 
 // lease_exports.cc
 napi_value transact(const Call& call);
@@ -37,6 +38,8 @@ napi_value readSidecar(const Call& call);
 napi_value readLink(const Call& call);
 napi_value createExclusive(const Call& call);
 napi_value processStart(const Call& call);
+napi_value dieWithUs(const Call& call);
+napi_value outliveUs(const Call& call);
 napi_value fsInfo(const Call& call);
 
 }  // namespace holdfast

@@ -43,14 +43,14 @@ napi_value readLink(const Call& call) {
 napi_value createExclusive(const Call& call) {
   const Utf8 path(call, 0);
   void* bytes = nullptr;
-  std::size_t size = 0;
-  bool durable = false;
-  std::int32_t mode = -1;
-  if (!path.isPath() || !call.bytesAt(1, bytes, size) || !call.booleanAt(2, durable) ||
-      !call.int32At(3, mode)) {
+  NewFile wanted;
+  if (!path.isPath() || !call.bytesAt(1, bytes, wanted.size) ||
+      !call.booleanAt(2, wanted.durable) || !call.int32At(3, wanted.mode)) {
     return call.misuse("expected (path, Uint8Array, durable, mode)");
   }
-  const os::Failure failure = createExclusiveFile(path.text(), bytes, size, durable, mode);
+  wanted.bytes = bytes;
+  os::File file;
+  const os::Failure failure = createExclusiveFile(file, path.text(), wanted);
   return failure ? call.failure(failure) : nullptr;
 }
 
@@ -60,6 +60,20 @@ napi_value processStart(const Call& call) {
   if (!call.int32At(0, pid)) return call.misuse("expected (pid)");
   double epochMs = 0;
   return os::processStart(pid, epochMs) ? call.number(epochMs) : nullptr;
+}
+
+// (pid): { errno, syscall } when it will not die with us.
+napi_value dieWithUs(const Call& call) {
+  std::int32_t pid = 0;
+  if (!call.int32At(0, pid)) return call.misuse("expected (pid)");
+  const os::Failure failure = os::dieWithUs(pid);
+  return failure ? call.failure(failure) : nullptr;
+}
+
+// (): { errno, syscall } when those that would die with us still will.
+napi_value outliveUs(const Call& call) {
+  const os::Failure failure = os::outliveUs();
+  return failure ? call.failure(failure) : nullptr;
 }
 
 // (path): { type, source, magic, remote }.

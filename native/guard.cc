@@ -17,7 +17,7 @@ constexpr std::size_t kEntryOffset = kCeilingOffset + kCeilingDigits + 1;
 constexpr std::size_t kCrcOffset = kEntryOffset + 2;
 constexpr std::size_t kHeaderEnd = kCrcOffset + 8;
 constexpr std::size_t kNoteOffset = 64;
-constexpr std::size_t kSize = 512;
+constexpr std::size_t kSize = kNoteOffset + Guard::kNoteCapacity + 1;
 constexpr std::uint64_t kRange = 64;
 
 // What this process has reserved. Direct-mapped: a name that loses its slot syncs once more.
@@ -76,15 +76,12 @@ os::Failure Guard::read() {
   return {};
 }
 
-void Guard::setNote(std::string note) {
-  noteChanged_ = noteChanged_ || note != note_;
-  note_ = std::move(note);
-}
-
-os::Failure Guard::storeNote() {
-  if (!noteChanged_) return {};
-  // A guard without a ceiling has never served a lease; there is nothing to tell.
-  return ceiling_ == 0 ? os::Failure{} : store();
+void Guard::leaveNote(const std::string& note) const {
+  char bytes[kNoteCapacity + 1];
+  std::memset(bytes, ' ', sizeof bytes);
+  note.copy(bytes, kNoteCapacity);
+  bytes[kNoteCapacity] = '\n';
+  file_.writeAt(kNoteOffset, bytes, sizeof bytes);
 }
 
 bool Guard::needsSync() const {
@@ -119,17 +116,14 @@ os::Failure Guard::reserve(std::uint64_t above) {
   return store();
 }
 
-os::Failure Guard::store() {
-  char bytes[kSize];
+os::Failure Guard::store() const {
+  char bytes[kNoteOffset];
   std::memset(bytes, ' ', sizeof bytes);
   std::memcpy(bytes, kMagic, kCeilingOffset);
   record::putDecimal(bytes + kCeilingOffset, kCeilingDigits, ceiling_);
   bytes[kEntryOffset] = entrySynced_ ? 'S' : 'b';
   putChecksum(bytes);
   bytes[kHeaderEnd] = '\n';
-  std::memcpy(bytes + kNoteOffset, note_.data(), std::min(note_.size(), kNoteCapacity));
-  bytes[kSize - 1] = '\n';
-  noteChanged_ = false;
   return file_.writeAt(0, bytes, sizeof bytes);
 }
 

@@ -11,9 +11,11 @@
 // tokens still rise, unless the clock was set back or a million tokens a second were handed out.
 // Its directory entry is synced before the first token, and 'b' becomes 'S' when that is done.
 //
-//   offset 0    "holdguard1 ", the ceiling in 20 digits, ' ', 'b' or 'S', ' ', CRC-32 in 8 digits
-//   of
-//               hex, '\n'; one sector, so it is written as a whole
+// The note is left by a release and overwritten by the next one, a grant does not wipe it: it only
+// explains, and says itself which token it speaks of.
+//
+//   offset 0    "holdguard1 ", the ceiling in 20 digits, ' ', 'b' or 'S', ' ', CRC-32 of these in 8
+//               digits of hex, '\n', blanks; in one sector, so it is written as a whole
 //   offset 64   the note: one line of JSON, blanks up to 511, '\n'
 #pragma once
 
@@ -28,6 +30,8 @@ namespace holdfast {
 class Guard {
  public:
   static constexpr std::size_t kNoteCapacity = 447;
+  // The note while a lease is held: no end of one is known since it was granted.
+  static constexpr char kTaken[] = "-";
 
   // `file` is locked by the caller for as long as this lives; `path` names it.
   Guard(const os::File& file, const os::FileId& id, const char* path)
@@ -36,10 +40,8 @@ class Guard {
   os::Failure read();
 
   const std::string& note() const { return note_; }
-  // Written with the next store(), without a sync: it explains, it never decides.
-  void setNote(std::string note);
-  // Stores a changed note that nothing else has stored.
-  os::Failure storeNote();
+  // Without a sync, and without a word when it fails: it explains, it never decides.
+  void leaveNote(const std::string& note) const;
 
   // Would the next token cost a sync?
   bool needsSync() const;
@@ -49,14 +51,13 @@ class Guard {
 
  private:
   os::Failure reserve(std::uint64_t above);
-  os::Failure store();
+  os::Failure store() const;
 
   const os::File& file_;
   const os::FileId id_;
   const char* path_;
   std::uint64_t ceiling_ = 0;
   bool entrySynced_ = false;
-  bool noteChanged_ = false;
   std::string note_;
 };
 

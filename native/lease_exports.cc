@@ -33,44 +33,39 @@ bool optionalBytes(const Call& call, std::size_t index, std::optional<std::strin
 bool readRequest(const Call& call, TransactionRequest& request) {
   const Utf8 base(call, 0);
   std::uint32_t what = 0;
-  std::optional<std::string> expected;
+  Expected& expected = request.expected;
+  std::optional<std::string> bytes;
   std::optional<std::string> next;
   const Utf8 note(call, 6);
   if (!base.isPath() || !call.uint32At(1, what) || !call.int32At(2, request.mode) ||
-      !optionalBytes(call, 3, expected) || !optionalBytes(call, 4, request.expectedFreeze) ||
+      !optionalBytes(call, 3, bytes) || !optionalBytes(call, 4, expected.freeze) ||
       !optionalBytes(call, 5, next) || !note.valid()) {
     return false;
   }
   request.base = base.text();
   request.change = static_cast<Change>(what & changeMask);
-  request.expectation = static_cast<Expectation>((what >> expectationShift) & expectationMask);
+  expected.record = static_cast<Expectation>((what >> expectationShift) & expectationMask);
   request.attach = (what & attach) != 0;
   request.durable = (what & durable) != 0;
-  request.expectDead = (what & expectDead) != 0;
-  request.minded = (what & minded) != 0;
+  expected.dead = (what & expectDead) != 0;
+  expected.minded = (what & minded) != 0;
   request.flags = what >> flagsShift;
-  const bool hasExpected = expected.has_value();
-  request.expected = std::move(expected).value_or("");
   request.next = std::move(next).value_or("");
   request.note = note.text();
   const bool writesRecord = request.change == Change::grant || request.change == Change::renew ||
                             request.change == Change::replace;
   if (writesRecord && !record::hasHeader(request.next)) return false;
-  const bool compares =
-      request.expectation == Expectation::same || request.expectation == Expectation::own;
-  return compares == hasExpected;
+  const bool compares = expected.record == Expectation::same || expected.record == Expectation::own;
+  if (compares != bytes.has_value()) return false;
+  expected.bytes = std::move(bytes).value_or("");
+  return true;
 }
 
-napi_value bytesOrNull(const Call& call, const std::optional<std::string>& bytes) {
-  if (bytes) return call.buffer(*bytes);
-  napi_value null = nullptr;
-  napi_get_null(call.env(), &null);
-  return null;
-}
-
-// { verdict, token, record, freeze, alive, note }, or { verdict, errno, syscall, path }
-napi_value toObject(const Call& call, Verdict verdict, const Transaction& transaction,
-                    bool granted) {
+// What there is to tell, and nothing else: each field costs as much as a cheap system call. Bytes
+// are strings with a character for each byte; a Buffer from here would cost ten times as much. {
+// verdict, record?, freeze?, alive?, note?, token?, written? }, or { verdict, errno, syscall, path
+// }
+napi_value toObject(const Call& call, Verdict verdict, const Transaction& transaction) {
   napi_value object = nullptr;
   napi_create_object(call.env(), &object);
   call.set(object, "verdict", call.number(static_cast<double>(verdict)));
@@ -82,13 +77,13 @@ napi_value toObject(const Call& call, Verdict verdict, const Transaction& transa
   }
   if (verdict != Verdict::done && verdict != Verdict::conflict) return object;
   const Snapshot& found = transaction.found();
-  call.set(object, "record", bytesOrNull(call, found.record));
-  call.set(object, "freeze", bytesOrNull(call, found.freeze));
-  call.set(object, "alive", call.boolean(found.alive));
-  call.set(object, "note", call.string(found.note));
-  if (granted) {
+  if (found.record) call.set(object, "record", call.latin1(*found.record));
+  if (found.freeze) call.set(object, "freeze", call.latin1(*found.freeze));
+  if (found.alive) call.set(object, "alive", call.boolean(true));
+  if (!found.note.empty()) call.set(object, "note", call.string(found.note));
+  if (verdict == Verdict::done && transaction.grants()) {
     call.set(object, "token", call.bigint(transaction.token()));
-    call.set(object, "written", call.buffer(transaction.written()));
+    call.set(object, "written", call.latin1(transaction.written()));
   }
   return object;
 }
@@ -105,12 +100,11 @@ napi_value transact(const Call& call) {
   if (live == nullptr || !readRequest(call, request)) return call.misuse(kTransaction);
   Environment& environment = environmentOf(call);
   const bool before = live->held();
-  const bool grants = request.change == Change::grant;
   Transaction transaction(std::move(request));
   const Verdict verdict = transaction.run(*live, environment.volumes(), false, nullptr);
   if (live->held() && !before) environment.addHeld(live);
   if (!live->held() && before) environment.removeHeld(live);
-  return toObject(call, verdict, transaction, grants && verdict == Verdict::done);
+  return toObject(call, verdict, transaction);
 }
 
 // (…, handle, callback): on a thread of its own, with as much patience as it takes.
@@ -136,8 +130,7 @@ napi_value collectTransact(const Call& call) {
     return call.misuse("expected (handle), and a transaction that has a result");
   }
   const Transaction& transaction = *waiter->transaction();
-  const bool granted = waiter->verdict() == Verdict::done && transaction.grants();
-  const napi_value result = toObject(call, waiter->verdict(), transaction, granted);
+  const napi_value result = toObject(call, waiter->verdict(), transaction);
   live->takeFrom(waiter->handle());
   live->waiter = nullptr;
   waiter->drop();

@@ -3,8 +3,8 @@
 // Errors of the system are values (Outcome::failed, then `failureOf`), because the hot path makes
 // no objects; src/native.ts turns them into typed errors. Only misuse throws, and only native.ts
 // can commit it. Handles are External values, never numbers: a descriptor cannot leak into code
-// that might close it (docs/adr/0005-handle-not-descriptor.md). They are made once and used again,
-// because a finalizer costs more than the lock.
+// that might close it (docs/adr/0005-handle-not-descriptor.md; descriptorOf is the exception). They
+// are made once and used again, because a finalizer costs more than the lock.
 #include "exports.h"
 #include "waits.h"
 
@@ -151,8 +151,12 @@ napi_value collect(const Call& call) {
   return answer(call, outcome);
 }
 
-// (handle): the same, for a result that nobody wants.
+// (handle): the same, for a result that nobody wants; or for the record that a look opened.
 napi_value discard(const Call& call) {
+  if (LockHandle* opened = freeHandleAt(call, 0)) {
+    opened->abandon();
+    return nullptr;
+  }
   LockHandle* handle = finishedHandleAt(call, 0);
   if (handle == nullptr) return call.misuse("expected (handle), and a wait that has a result");
   LockWaiter* waiter = handle->waiter;
@@ -166,8 +170,7 @@ napi_value discard(const Call& call) {
 napi_value release(const Call& call) {
   auto* handle = call.externalAt<LockHandle>(0);
   if (handle == nullptr) return call.misuse("expected (handle)");
-  if (!handle->held()) return nullptr;
-  environmentOf(call).removeHeld(handle);
+  if (handle->held()) environmentOf(call).removeHeld(handle);
   handle->release();
   return nullptr;
 }
@@ -196,6 +199,15 @@ napi_value stillNamed(const Call& call) {
     return call.failure(failure);
   }
   return call.boolean(named);
+}
+
+// (handle): the number of its locked file, for a child to inherit; undefined where there is none.
+// The one number that crosses (docs/adr/0014-liveness-descriptor.md).
+napi_value descriptorOf(const Call& call) {
+  auto* handle = call.externalAt<LockHandle>(0);
+  if (handle == nullptr) return call.misuse("expected (handle)");
+  const int descriptor = handle->held() ? handle->file().descriptor() : -1;
+  return descriptor == -1 ? nullptr : call.number(descriptor);
 }
 
 }  // namespace holdfast

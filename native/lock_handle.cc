@@ -26,19 +26,6 @@ os::Links linksFor(bool follow) { return follow ? os::Links::follow : os::Links:
 
 }  // namespace
 
-bool LocalVolumes::contains(std::uint64_t volume) const {
-  for (std::size_t i = 0; i < count_ && i < kSize; ++i) {
-    if (volumes_[i] == volume) return true;
-  }
-  return false;
-}
-
-void LocalVolumes::add(std::uint64_t volume) {
-  if (contains(volume)) return;
-  volumes_[count_ % kSize] = volume;
-  ++count_;
-}
-
 Outcome LockHandle::fail(const os::Failure& failure) {
   failure_ = failure;
   return Outcome::failed;
@@ -78,7 +65,7 @@ Outcome LockHandle::open(const LockRequest& request, const LocalVolumes& volumes
   if (const os::Failure failure = file.info(info)) return fail(failure);
   if (!info.regular) return Outcome::notRegular;
   id_ = info.id;
-  if (!judged && !volumes.contains(info.id.volume)) return Outcome::unjudged;
+  if (!judged && !volumes.contains(file, id_)) return Outcome::unjudged;
   return Outcome::granted;
 }
 
@@ -91,7 +78,7 @@ Outcome LockHandle::acquire(const LockRequest& request, LocalVolumes& volumes,
     if (const Outcome opened = open(request, volumes, file); opened != Outcome::granted) {
       return opened;
     }
-    if (request.has(LockRequest::local)) volumes.add(id_.volume);
+    if (request.has(LockRequest::local)) volumes.add(file, id_);
     if (const std::uint64_t pause = courtesy::remaining(id_); pause != 0) {
       if (request.has(LockRequest::noPause)) return Outcome::busy;
       os::sleepNs(pause);
@@ -142,8 +129,7 @@ Outcome LockHandle::enter(const LockRequest& request) {
 }
 
 void LockHandle::release() {
-  if (!held_) return;
-  if (signed_) {
+  if (held_ && signed_) {
     // Before the unlock: after it the next holder may already have signed in.
     const char letter = sidecar::signOut(file_);
     if (courtesy::isStale(id_, letter, letter_)) sidecar::wipeWaiting(file_, letter);

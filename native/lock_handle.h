@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "local_volumes.h"
 #include "os.h"
 
 namespace holdfast {
@@ -43,18 +44,6 @@ struct LockRequest {
   bool isSigned() const { return has(sidecar) && !has(plain); }
 };
 
-// The volumes of local filesystems, so that each is judged once. Filled from JavaScript's verdict.
-class LocalVolumes {
- public:
-  bool contains(std::uint64_t volume) const;
-  void add(std::uint64_t volume);
-
- private:
-  static constexpr std::size_t kSize = 8;
-  std::uint64_t volumes_[kSize] = {};
-  std::size_t count_ = 0;
-};
-
 class LockWaiter;
 
 class LockHandle {
@@ -69,7 +58,7 @@ class LockHandle {
   // goes back without a trace, and the notice of a crash is still there for the next one.
   Outcome enter(const LockRequest& request);
 
-  // Signs out, unlocks, closes. Safe to call when nothing is held.
+  // Signs out, unlocks, closes: whichever of them there is to do.
   void release();
   // Unlocks and closes without signing out: the next holder learns that this one never released.
   void abandon();

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace holdfast::os {
 
@@ -32,6 +33,15 @@ struct FileId {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   bool operator==(const FileId&) const = default;
+};
+
+// What tells a mounted filesystem from the next one. Its number alone does not: those of tmpfs,
+// overlays and network filesystems are free again after an unmount, and given to the next mount.
+struct Volume {
+  std::uint64_t number = 0;
+  std::uint64_t type = 0;
+  std::uint64_t id = 0;
+  bool operator==(const Volume&) const = default;
 };
 
 struct FileInfo {
@@ -72,8 +82,14 @@ class File {
  public:
   File() = default;
   ~File() { close(); }
-  File(File&& other) noexcept : handle_(other.handle_) { other.handle_ = kClosed; }
-  File& operator=(File&& other) noexcept;
+  File(File&& other) noexcept : handle_(std::exchange(other.handle_, kClosed)) {}
+  File& operator=(File&& other) noexcept {
+    if (this != &other) {
+      close();
+      handle_ = std::exchange(other.handle_, kClosed);
+    }
+    return *this;
+  }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
@@ -88,6 +104,8 @@ class File {
   void close();
 
   Failure info(FileInfo& out) const;
+  // The volume of this file, whose id is known; false where nothing tells one from the next.
+  bool volume(const FileId& id, Volume& out) const;
 
   // Whole-file advisory locks that belong to this open file description. lock() waits in the
   // kernel's queue, first come first served among waiters. One lock for one File, taken once:
@@ -99,6 +117,10 @@ class File {
   Failure readAt(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) const;
   Failure writeAt(std::uint64_t offset, const void* bytes, std::size_t size) const;
   Failure sync() const;  // contents and size are on the medium when this returns
+
+  // The number by which a child process can inherit this open file description, and with it the
+  // lock; -1 where files have none (docs/adr/0014-liveness-descriptor.md).
+  int descriptor() const;
 
  private:
   static constexpr std::intptr_t kClosed = -1;
@@ -122,6 +144,12 @@ struct FilesystemInfo {
   bool remote = false;      // the system itself says that it is not local (macOS, Windows)
 };
 Failure filesystemOf(const char* path, FilesystemInfo& out);
+
+// What a child does when we die. POSIX: nothing is done, a child keeps what it inherited. Windows:
+// it dies with us, and so do those that it starts from now on (a kill-on-close job object), until
+// outliveUs() lets all of them go.
+Failure dieWithUs(int pid);
+Failure outliveUs();
 
 // When a process began, in milliseconds since 1970; false when the system does not tell.
 bool processStart(int pid, double& epochMs);

@@ -1,22 +1,35 @@
 #include "record.h"
 
+#include <array>
 #include <cstring>
 
 namespace holdfast::record {
 namespace {
 
 constexpr char kHeader[] = "{\"holdfast\":";
-constexpr char kHex[] = "0123456789abcdef";
+
+// The polynomial of zlib and Ethernet, reflected. Bit by bit a record would take as long as a
+// system call or two.
+constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < table.size(); ++byte) {
+    std::uint32_t crc = byte;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320u : 0);
+    table[byte] = crc;
+  }
+  return table;
+}();
+void putHex(char* at, std::uint32_t value) {
+  constexpr char kHex[] = "0123456789abcdef";
+  for (std::size_t i = kCrcDigits; i-- > 0; value >>= 4) at[i] = kHex[value & 0xf];
+}
 
 }  // namespace
 
-// The polynomial of zlib and Ethernet, reflected, bit by bit: records are short and rare, a table
-// would be longer than the loop.
 std::uint32_t crc32(const char* bytes, std::size_t size, std::uint32_t crc) {
   crc = ~crc;
   for (std::size_t i = 0; i < size; ++i) {
-    crc ^= static_cast<unsigned char>(bytes[i]);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320u : 0);
+    crc = (crc >> 8) ^ kCrcTable[(crc ^ static_cast<unsigned char>(bytes[i])) & 0xff];
   }
   return ~crc;
 }
@@ -46,14 +59,20 @@ bool hasHeader(const std::string& bytes) {
   return bytes.size() > kIdentityEnd && std::memcmp(bytes.data(), kHeader, sizeof kHeader - 1) == 0;
 }
 
+std::uint64_t tokenOf(const std::string& bytes) {
+  if (!hasHeader(bytes)) return 0;
+  char expected[kCrcDigits];
+  putHex(expected, checksum(bytes));
+  if (std::memcmp(expected, bytes.data() + kCrcOffset, sizeof expected) != 0) return 0;
+  std::uint64_t token = 0;
+  return readDecimal(bytes.data() + kTokenOffset, kTokenDigits, token) ? token : 0;
+}
+
 void stampToken(std::string& bytes, std::uint64_t token) {
   putDecimal(bytes.data() + kTokenOffset, kTokenDigits, token);
 }
 
-void stampChecksum(std::string& bytes) {
-  std::uint32_t sum = checksum(bytes);
-  for (std::size_t i = kCrcDigits; i-- > 0; sum >>= 4) bytes[kCrcOffset + i] = kHex[sum & 0xf];
-}
+void stampChecksum(std::string& bytes) { putHex(bytes.data() + kCrcOffset, checksum(bytes)); }
 
 bool sameIdentity(const std::string& one, const std::string& other) {
   return one.size() >= kIdentityEnd && other.size() >= kIdentityEnd &&

@@ -34,6 +34,8 @@ bool readDecimal(const char* at, std::size_t digits, std::uint64_t& value);
 // CRC-32 of all bytes, with the eight digits of the checksum itself taken as zeros.
 std::uint32_t checksum(const std::string& bytes);
 bool hasHeader(const std::string& bytes);
+// The token of a whole record; 0 for anything else. What a damaged one says is not to be believed.
+std::uint64_t tokenOf(const std::string& bytes);
 void stampToken(std::string& bytes, std::uint64_t token);
 void stampChecksum(std::string& bytes);
 

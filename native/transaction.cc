@@ -11,47 +11,14 @@
 //   nothing is granted, and nothing is synced twice.
 #include "transaction.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "exclusive_file.h"
 #include "guard.h"
 #include "record.h"
+#include "sight.h"
 
 namespace holdfast {
-namespace {
-
-// What stands at a path, as far as a record can be long. `file` stays open.
-struct Sight {
-  os::File file;
-  os::FileInfo info;
-  std::optional<std::string> bytes;
-  bool regular = true;
-};
-
-os::Failure see(const std::string& path, Sight& sight) {
-  os::Failure failure = sight.file.open(path.c_str(), os::Access::read, os::Links::refuse);
-  if (failure.code == ENOENT) return {};
-  if (failure.code == ELOOP || failure.code == ENXIO || failure.code == EISDIR) {
-    sight.regular = false;
-    return {};
-  }
-  if (failure) return failure;
-  failure = sight.file.info(sight.info);
-  if (failure) return failure;
-  sight.regular = sight.info.regular;
-  if (!sight.regular) return {};
-  // One byte more than it says: a record that grows under our eyes, or is too long, shows.
-  const std::uint64_t size = std::min<std::uint64_t>(sight.info.size, record::kMaxSize);
-  std::string bytes(static_cast<std::size_t>(size) + 1, '\0');
-  std::size_t got = 0;
-  failure = sight.file.readAt(0, bytes.data(), bytes.size(), got);
-  if (failure) return failure;
-  bytes.resize(got);
-  sight.bytes = std::move(bytes);
-  return {};
-}
-
-}  // namespace
 
 // The state of one run, while the guard is held.
 class Transaction::Step {
@@ -66,10 +33,13 @@ class Transaction::Step {
         guardPath_(guardPath) {}
 
   Verdict run(LockHandle& live, bool patient) {
-    if (const Verdict verdict = look(); verdict != Verdict::done) return verdict;
-    if (!expected()) {
-      handOver(live);
-      return Verdict::conflict;
+    if (const Verdict verdict = lookAtRecord(live); verdict != Verdict::done) return verdict;
+    if (!isOwnAffair()) {
+      if (const Verdict verdict = lookAround(); verdict != Verdict::done) return verdict;
+      if (!request_.expected.matches(transaction_.found_)) {
+        handOver(live);
+        return Verdict::conflict;
+      }
     }
     if (!patient && mustSync()) return Verdict::needsSync;
     switch (request_.change) {
@@ -88,23 +58,23 @@ class Transaction::Step {
         return freeze();
       case Change::unfreeze:
         return unfreeze();
+      case Change::tidy:
+        return tidy();
     }
     return Verdict::failed;
   }
 
  private:
-  Verdict look() {
+  Verdict lookAtRecord(const LockHandle& live) {
     Snapshot& found = transaction_.found_;
     found = {};
-    if (const os::Failure failure = guard_.read()) return fail(failure, guardPath_);
-    found.note = guard_.note();
-    Sight frozen;
-    if (const os::Failure failure = see(freezePath_, frozen)) return fail(failure, freezePath_);
-    if (const os::Failure failure = see(recordPath_, record_)) return fail(failure, recordPath_);
-    if (!record_.regular || !frozen.regular) return Verdict::notRegular;
-    found.freeze = std::move(frozen.bytes);
+    if (const os::Failure failure = see(recordPath_, &live, record_)) {
+      return fail(failure, recordPath_);
+    }
+    if (!record_.regular) return irregular(recordPath_);
     found.record = record_.bytes;
-    if (!found.record) return Verdict::done;
+    found.alive = record_.own;
+    if (record_.own || !found.record) return Verdict::done;
     os::Failure failure;
     const os::LockResult probe = record_.file.tryLock(true, failure);
     if (probe == os::LockResult::failed) return fail(failure, recordPath_);
@@ -113,21 +83,27 @@ class Transaction::Step {
     return Verdict::done;
   }
 
-  bool expected() const {
-    const Snapshot& found = transaction_.found_;
-    if (request_.expectDead && found.alive) return false;
-    if (request_.minded && found.freeze != request_.expectedFreeze) return false;
-    switch (request_.expectation) {
-      case Expectation::anything:
-        return true;
-      case Expectation::absent:
-        return !found.record;
-      case Expectation::same:
-        return found.record && *found.record == request_.expected;
-      case Expectation::own:
-        return found.record && record::sameIdentity(*found.record, request_.expected);
+  // A renewal or release that finds its own record: no freeze, note or counter has a say in it.
+  bool isOwnAffair() const {
+    const Change change = request_.change;
+    const bool ofOwner =
+        change == Change::renew || change == Change::replace || change == Change::remove;
+    const Expected& expected = request_.expected;
+    return ofOwner && expected.record == Expectation::own && !expected.minded &&
+           expected.matches(transaction_.found_);
+  }
+
+  Verdict lookAround() {
+    Snapshot& found = transaction_.found_;
+    if (const os::Failure failure = guard_.read()) return fail(failure, guardPath_);
+    found.note = guard_.note();
+    Sight frozen;
+    if (const os::Failure failure = see(freezePath_, nullptr, frozen)) {
+      return fail(failure, freezePath_);
     }
-    return false;
+    if (!frozen.regular) return irregular(freezePath_);
+    found.freeze = std::move(frozen.bytes);
+    return Verdict::done;
   }
 
   bool mustSync() const {
@@ -143,136 +119,98 @@ class Transaction::Step {
   }
 
   Verdict grant(LockHandle& live) {
-    std::uint64_t floor = 0;
-    if (record_.bytes && record::hasHeader(*record_.bytes)) {
-      record::readDecimal(record_.bytes->data() + record::kTokenOffset, record::kTokenDigits,
-                          floor);
-      // A damaged record may say anything; its token counts only if it could be one of ours.
-      if (record::checksum(*record_.bytes) != statedChecksum(*record_.bytes)) floor = 0;
-    }
+    const std::uint64_t floor = record_.bytes ? record::tokenOf(*record_.bytes) : 0;
     if (const os::Failure failure = guard_.nextToken(floor, transaction_.token_)) {
       return fail(failure, guardPath_);
     }
     record::stampToken(request_.next, transaction_.token_);
+    record::stampChecksum(request_.next);
     os::File file;
     os::FileInfo info;
-    if (const Verdict verdict = put(file, info, !record_.bytes); verdict != Verdict::done) {
-      return verdict;
+    os::Failure failure = record_.bytes ? exchange(file, recordPath_)
+                                        : createExclusiveFile(file, recordPath_.c_str(), newFile());
+    if (!failure && request_.attach) failure = file.info(info);
+    if (failure) {
+      // An unsynced record of nobody would keep others out until its end.
+      if (file.isOpen()) takeBack(file, recordPath_.c_str());
+      return fail(failure, recordPath_);
     }
     if (request_.attach) live.adopt(std::move(file), info.id, true);
-    if (!guard_.note().empty()) {
-      guard_.setNote("");
-      guard_.storeNote();  // it only explains
-    }
+    // If this record vanishes (an outsider, a power cut) nobody shall read that all was well.
+    if (guard_.note() != Guard::kTaken) guard_.leaveNote(Guard::kTaken);
     return Verdict::done;
   }
 
   Verdict renew(LockHandle& live) {
-    if (!record_.bytes || !live.held() || !(live.id() == record_.info.id) ||
-        record_.bytes->size() != request_.next.size()) {
-      return Verdict::conflict;
-    }
+    const bool fits = record_.bytes && record_.bytes->size() == request_.next.size();
+    if (!record_.own || !fits) return Verdict::conflict;
     record::stampChecksum(request_.next);
     const os::Failure failure = live.file().writeAt(0, request_.next.data(), request_.next.size());
     return failure ? fail(failure, recordPath_) : Verdict::done;
   }
 
+  // Once it has its name it stays, whatever the sync of the directory says: it is the lease of one
+  // who has it, and without it somebody else would be granted another.
   Verdict replace(LockHandle& live) {
+    record::stampChecksum(request_.next);
     os::File file;
-    os::FileInfo info;
-    if (const Verdict verdict = put(file, info, false); verdict != Verdict::done) return verdict;
+    if (const os::Failure failure = exchange(file, recordPath_)) return fail(failure, recordPath_);
     live.abandon();
     return Verdict::done;
   }
 
   Verdict remove() {
     if (!record_.bytes) return Verdict::done;
-    if (const os::Failure failure = os::removeFile(recordPath_.c_str())) {
-      return fail(failure, recordPath_);
-    }
-    guard_.setNote(request_.note);
-    guard_.storeNote();  // it only explains
-    return syncEntry();
+    const Verdict verdict = removeAt(recordPath_);
+    if (verdict == Verdict::done) guard_.leaveNote(request_.note);
+    return verdict;
   }
 
   Verdict freeze() {
     os::File file;
-    if (const os::Failure failure = fill(file, newPath_)) return takeBack(failure, newPath_);
-    if (const os::Failure failure = os::renameFile(newPath_.c_str(), freezePath_.c_str())) {
-      return takeBack(failure, newPath_);
-    }
-    return syncEntry();
+    const os::Failure failure = exchange(file, freezePath_);
+    return failure ? fail(failure, freezePath_) : Verdict::done;
   }
 
-  Verdict unfreeze() {
-    if (!transaction_.found_.freeze) return Verdict::done;
-    if (const os::Failure failure = os::removeFile(freezePath_.c_str())) {
-      return fail(failure, freezePath_);
-    }
-    return syncEntry();
+  Verdict unfreeze() { return transaction_.found_.freeze ? removeAt(freezePath_) : Verdict::done; }
+
+  Verdict tidy() {
+    const os::Failure failure = os::removeFile(newPath_.c_str());
+    return failure && failure.code != ENOENT ? fail(failure, newPath_) : Verdict::done;
   }
 
-  // The new record, in its place: created there when there is none, else renamed over the old one.
-  Verdict put(os::File& file, os::FileInfo& info, bool fresh) {
+  NewFile newFile() const {
+    const bool locked = request_.attach && request_.change == Change::grant;
+    return {request_.next.data(), request_.next.size(), request_.mode, request_.durable, locked};
+  }
+
+  // Puts a new file in the place of another.
+  os::Failure exchange(os::File& file, const std::string& path) {
     record_.file.close();  // Windows without POSIX semantics does not replace a file that is open
-    record::stampChecksum(request_.next);
-    const std::string& path = fresh ? recordPath_ : newPath_;
-    os::Failure failure = fill(file, path);
-    if (!failure) failure = file.info(info);
-    if (!failure && !fresh) failure = os::renameFile(newPath_.c_str(), recordPath_.c_str());
-    if (failure) return takeBack(failure, path);
-    if (!request_.durable) return Verdict::done;
-    failure = os::syncDirectoryOf(recordPath_.c_str());
-    return failure ? takeBack(failure, recordPath_) : Verdict::done;
-  }
-
-  // Creates the file, takes its lock if it is to be attached, and writes it.
-  os::Failure fill(os::File& file, const std::string& path) {
     // A left-over of somebody who died here; under the guard nobody else can be at work on it.
-    if (&path == &newPath_) os::removeFile(path.c_str());
-    os::Failure failure = file.create(path.c_str(), request_.mode);
-    created_ = file.isOpen();
-    if (failure) return failure;
-    if (request_.attach && request_.change == Change::grant) {
-      const os::LockResult lock = file.tryLock(false, failure);
-      if (lock == os::LockResult::busy) failure = {EBUSY, "flock"};  // an outsider's
-      if (failure) return failure;
-    }
-    failure = file.writeAt(0, request_.next.data(), request_.next.size());
-    if (!failure && request_.durable) failure = file.sync();
-    return failure;
+    os::removeFile(newPath_.c_str());
+    return exchangeFile(file, newPath_.c_str(), path.c_str(), newFile());
   }
 
-  Verdict takeBack(const os::Failure& failure, const std::string& path) {
-    if (created_) os::removeFile(path.c_str());
-    return fail(failure, path);
-  }
-
-  Verdict syncEntry() {
-    if (!request_.durable) return Verdict::done;
-    const os::Failure failure = os::syncDirectoryOf(recordPath_.c_str());
-    return failure ? fail(failure, recordPath_) : Verdict::done;
+  Verdict removeAt(const std::string& path) {
+    os::Failure failure = os::removeFile(path.c_str());
+    if (!failure && request_.durable) failure = os::syncDirectoryOf(path.c_str());
+    return failure ? fail(failure, path) : Verdict::done;
   }
 
   Verdict fail(const os::Failure& failure, const std::string& path) {
     return transaction_.fail(failure, path);
   }
 
-  static std::uint32_t statedChecksum(const std::string& bytes) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < record::kCrcDigits; ++i) {
-      const char c = bytes[record::kCrcOffset + i];
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 0;
-      sum = sum * 16 + static_cast<std::uint32_t>(digit);
-    }
-    return sum;
+  Verdict irregular(const std::string& path) {
+    fail({}, path);
+    return Verdict::notRegular;
   }
 
   Transaction& transaction_;
   TransactionRequest& request_;
   Guard guard_;
   Sight record_;
-  bool created_ = false;
   const std::string recordPath_;
   const std::string freezePath_;
   const std::string newPath_;

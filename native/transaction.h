@@ -10,16 +10,16 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "lock_handle.h"
 #include "os.h"
+#include "snapshot.h"
 
 namespace holdfast {
 
-// The numbers cross into JavaScript (src/native.ts has the same lists).
+// The numbers cross into JavaScript (src/native.ts and src/transaction.ts have the same lists).
 enum class Change : std::uint32_t {
   look = 0,      // nothing: a snapshot, with liveness
   grant = 1,     // a new record with a new token, in place of what is expected
@@ -28,13 +28,7 @@ enum class Change : std::uint32_t {
   remove = 4,    // no record
   freeze = 5,    // the freeze file's contents
   unfreeze = 6,  // no freeze file
-};
-
-enum class Expectation : std::uint32_t {
-  anything = 0,
-  absent = 1,  // no record
-  same = 2,    // these very bytes
-  own = 3,     // a record with the token and id of these bytes
+  tidy = 7,      // no left-over of somebody who died inside
 };
 
 enum class Verdict : std::uint32_t {
@@ -48,28 +42,16 @@ enum class Verdict : std::uint32_t {
   cancelled = 7,
 };
 
-// What is there, as seen under the guard.
-struct Snapshot {
-  std::optional<std::string> record;  // as far as record::kMaxSize + 1
-  std::optional<std::string> freeze;
-  bool alive = false;  // somebody holds the lock on the record's inode
-  std::string note;    // how the lease before ended
-};
-
 struct TransactionRequest {
   std::string base;  // folder and encoded name; ".lock", ".guard", ".freeze", ".new" are added
   Change change = Change::look;
-  Expectation expectation = Expectation::anything;
-  std::string expected;
-  bool expectDead = false;                    // nobody may hold the record's inode
-  bool minded = false;                        // `expectedFreeze` matters
-  std::optional<std::string> expectedFreeze;  // none: no freeze file
-  std::string next;                           // the new record or freeze
-  bool attach = false;                        // the new record is locked for as long as we live
-  bool durable = false;                       // on the medium before the answer
-  std::string note;                           // for the next holder, with `remove`
-  int mode = 0600;                            // of files that are created
-  std::uint32_t flags = 0;                    // LockRequest::local or network
+  Expected expected;
+  std::string next;         // the new record or freeze
+  bool attach = false;      // the new record is locked for as long as we live
+  bool durable = false;     // on the medium before the answer
+  std::string note;         // for the next holder, with `remove`
+  int mode = 0600;          // of files that are created
+  std::uint32_t flags = 0;  // LockRequest::local or network
 };
 
 class Transaction {
@@ -77,7 +59,7 @@ class Transaction {
   explicit Transaction(TransactionRequest request) : request_(std::move(request)) {}
 
   // `live` is the holder's own handle: it receives the new record's lock (grant with attach,
-  // replace without), gives it up (replace, remove), or is written through (renew).
+  // replace without), gives it up (replace), or is read and written through (renew, remove).
   // Without `patient` nothing waits: not for the guard, not for the disk.
   Verdict run(LockHandle& live, LocalVolumes& volumes, bool patient, os::Interrupt* interrupt);
 

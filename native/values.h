@@ -110,9 +110,10 @@ class Call {
     napi_create_bigint_uint64(env_, value, &result);
     return result;
   }
-  napi_value buffer(const std::string& bytes) const {
+  // Any bytes, each of them one character.
+  napi_value latin1(const std::string& bytes) const {
     napi_value result = nullptr;
-    napi_create_buffer_copy(env_, bytes.size(), bytes.data(), nullptr, &result);
+    napi_create_string_latin1(env_, bytes.data(), bytes.size(), &result);
     return result;
   }
   void set(napi_value object, const char* name, napi_value value) const {

@@ -12,7 +12,7 @@ nodedir=()
 
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
-cp -r lib native binding.gyp package.json test/fixtures/stress.mjs scripts/lsan.supp "$copy"
+cp -r lib native binding.gyp package.json test/fixtures/stress.mjs scripts/lsan.supp scripts/tsan.supp "$copy"
 ln -s "$PWD/node_modules" "$copy/node_modules"
 
 # run NAME FLAGS RUNTIME...
@@ -26,7 +26,7 @@ run() {
   # -R: ThreadSanitizer wants its address ranges where they always were.
   (cd "$copy" && HOLDFAST_ROOT="$copy" LD_PRELOAD="$preload" \
     ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/lsan.supp:print_suppressions=0" UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-    TSAN_OPTIONS=exitcode=0 \
+    TSAN_OPTIONS="exitcode=0:suppressions=$PWD/tsan.supp" \
     setarch -R node stress.mjs "$seconds") > "$log" 2>&1 || status=$?
   grep 'stress: seed .* operations' "$log" || true
   # V8 is not instrumented, and what ThreadSanitizer makes of it is its own affair: a report counts

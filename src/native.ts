@@ -12,7 +12,7 @@ import { LockError, type LockErrorCode, type SystemError } from './errors.js';
 import type { FilesystemInfo } from './filesystem.js';
 
 declare const opaque: unique symbol;
-/** An open, locked file, or room for one. Opaque: no descriptor ever reaches JavaScript. */
+/** An open, locked file, or room for one. Opaque: its descriptor is told by {@link descriptorOf} alone. */
 export interface Handle {
   readonly [opaque]: 'handle';
 }
@@ -36,7 +36,14 @@ export const Outcome = {
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
 /** Bits of a request; the numbers are those of `LockRequest::Flag` in native/lock_handle.h. */
-export const Flag = { shared: 1, sidecar: 2, network: 4, local: 8, noPause: 16 } as const;
+export const Flag = {
+  shared: 1,
+  sidecar: 2,
+  network: 4,
+  local: 8,
+  noPause: 16,
+  plain: 32,
+} as const;
 
 interface Addon {
   createHandle(): Handle;
@@ -65,6 +72,7 @@ interface Addon {
   failureOf(handle: Handle): Failure;
   previousOf(handle: Handle): string;
   stillNamed(handle: Handle, path: string): boolean | Failure;
+  descriptorOf(handle: Handle): number | undefined;
   identify(path: string, follow: boolean): string | undefined;
   readSidecar(path: string): string | undefined;
   readLink(path: string): string | undefined | Failure;
@@ -75,6 +83,8 @@ interface Addon {
     mode: number,
   ): Failure | undefined;
   processStart(pid: number): number | undefined;
+  dieWithUs(pid: number): Failure | undefined;
+  outliveUs(): Failure | undefined;
   fsInfo(path: string): FilesystemInfo | Failure;
   transact(...request: NativeTransaction): NativeResult;
   startTransact(...request: [...NativeTransaction, finished: () => void]): Failure | undefined;
@@ -108,15 +118,18 @@ export const Verdict = {
   cancelled: 7,
 } as const;
 
-/** What the addon answers; which fields are there depends on the verdict. */
+/**
+ * What the addon answers; which fields are there depends on the verdict. Bytes come as strings with
+ * a character for each byte ("latin1").
+ */
 export interface NativeResult {
   verdict: (typeof Verdict)[keyof typeof Verdict];
-  record?: Buffer | null;
-  freeze?: Buffer | null;
+  record?: string;
+  freeze?: string;
   alive?: boolean;
   note?: string;
   token?: bigint;
-  written?: Buffer;
+  written?: string;
   errno?: number;
   syscall?: string;
   path?: string;
@@ -162,63 +175,10 @@ export function returnHandle(handle: Handle): void {
   if (spare.length < maxSpare) spare.push(handle);
 }
 
-/** A wait in the kernel, on a thread of its own. */
-export class KernelWait {
-  readonly #handle = takeHandle();
-  #over = false;
-
-  /** `finished` is called once, when there is a result: {@link collect} it. */
-  static start(
-    path: string,
-    flags: number,
-    mode: number,
-    text: string,
-    finished: () => void,
-  ): KernelWait | Failure {
-    const wait = new KernelWait();
-    const failure = addon.startWait(path, flags, mode, text, wait.#handle, finished);
-    if (failure === undefined) return wait;
-    returnHandle(wait.#handle);
-    return failure;
-  }
-
-  /** False once the result was collected or the wait given up: nobody expects it any more. */
-  get expected(): boolean {
-    return !this.#over;
-  }
-
-  /** The outcome, and a handle that is the caller's from now on. */
-  collect(): { handle: Handle; outcome: Outcome } {
-    this.#over = true;
-    return { handle: this.#handle, outcome: addon.collect(this.#handle) };
-  }
-
-  /** True when there is a result: it has come, or it is on its way. */
-  hasResult(): boolean {
-    return this.#over || addon.hasResult(this.#handle);
-  }
-
-  /**
-   * Gives the wait up. A lock that has been granted already goes back now, not when the event loop
-   * gets there: until then it would keep out whoever asks next, this very thread as well.
-   */
-  giveUp(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#leave();
-  }
-
-  #leave(): void {
-    if (addon.cancelWait(this.#handle)) {
-      addon.discard(this.#handle);
-      returnHandle(this.#handle);
-    } else {
-      // A wake-up may be lost, hence the repetition.
-      setTimeout(() => {
-        this.#leave();
-      }, 1).unref();
-    }
-  }
+/** Takes back a handle with whatever it holds: a lock, or a file that a look left open in it. */
+export function dropHandle(handle: Handle): void {
+  addon.release(handle);
+  returnHandle(handle);
 }
 
 /** Of two names for one number (EAGAIN, EWOULDBLOCK) the first, which is the common one. */

@@ -6,6 +6,7 @@
  * libuv's pool stands still. A guard that stays locked (its holder was stopped inside) ends the
  * wait after a limit: nothing is known then, and nothing was changed.
  */
+import { onAbort } from './abort.js';
 import { LockError } from './errors.js';
 import { judge, makeFolder } from './folder.js';
 import {
@@ -28,7 +29,9 @@ export type Change =
   | { kind: 'replace'; record: Uint8Array; durable: boolean }
   | { kind: 'remove'; note: string; durable: boolean }
   | { kind: 'freeze'; bytes: Uint8Array; durable: boolean }
-  | { kind: 'unfreeze'; durable: boolean };
+  | { kind: 'unfreeze'; durable: boolean }
+  /** Removes what somebody who died inside has left: `NAME.new`. */
+  | { kind: 'tidy' };
 
 /** What the caller believes to be there. */
 export interface Expectation {
@@ -40,13 +43,16 @@ export interface Expectation {
   freeze?: Uint8Array | null;
 }
 
-/** What is there, as seen under the guard. */
+/**
+ * What is there, as seen under the guard. After a renewal or release of one's own (`own`, no freeze
+ * expected) that was done, `freeze` and `note` are empty: nobody looked.
+ */
 export interface Snapshot {
   record: Buffer | null;
   freeze: Buffer | null;
   /** Somebody holds the lock on the record's inode: its holder lives. */
   alive: boolean;
-  /** How the lease before ended: what `remove` left, or ''. */
+  /** How a lease before ended: what the last `remove` left, or ''. A grant does not wipe it. */
   note: string;
 }
 
@@ -64,7 +70,16 @@ export interface LeaseFiles {
   allowNetwork: boolean;
 }
 
-const changes = { look: 0, grant: 1, renew: 2, replace: 3, remove: 4, freeze: 5, unfreeze: 6 };
+const changes = {
+  look: 0,
+  grant: 1,
+  renew: 2,
+  replace: 3,
+  remove: 4,
+  freeze: 5,
+  unfreeze: 6,
+  tidy: 7,
+};
 const expectations = { anything: 0, absent: 1, same: 2, own: 3 };
 const attach = 1 << 5;
 const durable = 1 << 6;
@@ -76,6 +91,14 @@ const flagsShift = 16;
 export const guardPatience = 5000;
 
 const maxRemedies = 10;
+
+/** How long a transaction may wait for its guard. */
+export interface Patience {
+  /** Milliseconds. */
+  patience?: number;
+  /** Ends it as well; what has its guard by then is carried out all the same. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * Carries out a transaction. `handle` is the holder's own: it receives the lock of an attached
@@ -89,14 +112,14 @@ export async function transact(
   expect: Expectation,
   change: Change,
   handle: Handle,
-  patience: number = guardPatience,
+  { patience = guardPatience, signal }: Patience = {},
 ): Promise<Result> {
   let flags = 0;
   for (let tries = 0; ; tries++) {
     const request = pack(files, expect, change, handle, flags);
     let result = addon.transact(...request);
     if (result.verdict === Verdict.busy || result.verdict === Verdict.needsSync) {
-      result = await onThread(request, patience);
+      result = await onThread(request, patience, signal);
     }
     if (result.verdict === Verdict.unjudged) flags |= verdictOn(files);
     else if (isMissingFolder(result) && tries < maxRemedies)
@@ -105,7 +128,13 @@ export async function transact(
   }
 }
 
-/** The same, but blocks this thread for the disk and never waits for a guard; undefined if it must. */
+/** A guard is held for microseconds; who is in one for longer has been stopped there. */
+const nowPatience = 100;
+
+/**
+ * The same on this thread, which blocks for a moment while somebody else is in the guard. Undefined: it
+ * was busy for longer than that, or the disk would have to be waited for.
+ */
 export function transactNow(
   files: LeaseFiles,
   expect: Expectation,
@@ -113,31 +142,44 @@ export function transactNow(
   handle: Handle,
 ): Result | undefined {
   let flags = 0;
+  const deadline = performance.now() + nowPatience;
   for (;;) {
     const result = addon.transact(...pack(files, expect, change, handle, flags));
-    if (result.verdict === Verdict.busy || result.verdict === Verdict.needsSync) return undefined;
-    if (result.verdict !== Verdict.unjudged) return settle(files, result);
-    flags |= verdictOn(files);
+    if (result.verdict === Verdict.unjudged) flags |= verdictOn(files);
+    else if (result.verdict === Verdict.needsSync) return undefined;
+    else if (result.verdict !== Verdict.busy) return settle(files, result);
+    else if (performance.now() >= deadline) return undefined;
+    // No pause: Atomics.wait is not allowed everywhere (the main thread of a renderer).
   }
 }
 
-function onThread(request: NativeTransaction, patience: number): Promise<NativeResult> {
+function onThread(
+  request: NativeTransaction,
+  patience: number,
+  signal: AbortSignal | undefined,
+): Promise<NativeResult> {
   const handle = request[7];
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
+    // Repeated: a wake-up may be lost, and a transaction that has its guard goes on regardless. Until
+    // its answer is here: a wait that was cancelled does not keep the program alive, and what waits
+    // for the answer would never go on.
+    const hurry = (): void => {
+      clearTimeout(timer);
+      addon.cancelWait(handle);
+      timer = setTimeout(hurry, 1);
+    };
     const failure = addon.startTransact(...request, () => {
       clearTimeout(timer);
+      unlisten?.();
       resolve(addon.collectTransact(handle));
     });
     if (isFailure(failure)) {
       reject(failureError(failure, request[0]));
       return;
     }
-    // Repeated: a wake-up may be lost, and a transaction that has its guard goes on regardless.
-    const hurry = (): void => {
-      if (!addon.cancelWait(handle)) timer = setTimeout(hurry, 1);
-    };
-    timer = setTimeout(hurry, patience);
+    timer = setTimeout(hurry, signal?.aborted === true ? 0 : patience);
+    const unlisten = signal && onAbort(signal, hurry);
   });
 }
 
@@ -171,16 +213,16 @@ function pack(
 }
 
 function settle(files: LeaseFiles, result: NativeResult): Result {
-  const { verdict, record = null, freeze = null, alive = false, note = '' } = result;
+  const { verdict, token, written } = result;
   const path = result.path === undefined || result.path === '' ? files.base : result.path;
   switch (verdict) {
     case Verdict.done: {
-      const found = { record, freeze, alive, note };
-      if (result.token === undefined || result.written === undefined) return { done: true, found };
-      return { done: true, found, grant: { token: result.token, record: result.written } };
+      const found = snapshot(result);
+      if (token === undefined || written === undefined) return { done: true, found };
+      return { done: true, found, grant: { token, record: Buffer.from(written, 'latin1') } };
     }
     case Verdict.conflict:
-      return { done: false, found: { record, freeze, alive, note } };
+      return { done: false, found: snapshot(result) };
     case Verdict.notRegular:
       throw new LockError('ERR_LOCK_NOT_REGULAR', `${path}: not a regular file`, { path });
     case Verdict.cancelled:
@@ -195,6 +237,15 @@ function settle(files: LeaseFiles, result: NativeResult): Result {
     default:
       throw failureError({ errno: result.errno ?? 0, syscall: result.syscall ?? '' }, path);
   }
+}
+
+function snapshot({ record, freeze, alive = false, note = '' }: NativeResult): Snapshot {
+  return {
+    record: record === undefined ? null : Buffer.from(record, 'latin1'),
+    freeze: freeze === undefined ? null : Buffer.from(freeze, 'latin1'),
+    alive,
+    note,
+  };
 }
 
 function isMissingFolder(result: NativeResult): boolean {

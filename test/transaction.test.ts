@@ -23,7 +23,7 @@ import { crc32 } from 'node:zlib';
 import { addon, returnHandle } from '../src/native.js';
 import { transact, transactNow, type Result } from '../src/transaction.js';
 import { blankRecord, Holder, leaseFiles } from './helpers/leases.js';
-import { resources } from './helpers/kernel.js';
+import { openOn, resources } from './helpers/kernel.js';
 
 const token = (result: Result): bigint => (result.done ? (result.grant?.token ?? 0n) : 0n);
 
@@ -47,7 +47,7 @@ await t.test('a grant: the record is stamped, locked, private, and found by othe
     { record: 'absent', freeze: null },
     { kind: 'grant', record: blankRecord('b'), attach: true, durable: false },
   );
-  t.match(refused, { done: false, found: { alive: true, freeze: null, note: '' } });
+  t.match(refused, { done: false, found: { alive: true, freeze: null, note: '-' } });
   t.strictSame(refused.found.record, bytes);
 
   t.equal(await first.drop(), true);
@@ -149,6 +149,11 @@ await t.test('freeze: part of what is expected', async (t) => {
   const record = blankRecord('a');
   const grant = { kind: 'grant', record, attach: true, durable: false } as const;
   t.equal((await holder.run({ record: 'absent', freeze: bytes }, grant)).done, true);
+  const own = { record: { own: holder.record } };
+  t.strictSame((await holder.run(own, { kind: 'look' })).found.freeze, bytes, 'a look at all');
+  await holder.run(own, { kind: 'unfreeze', durable: true });
+  t.notOk(existsSync(`${files.base}.freeze`), 'whoever asks, and whatever they expect');
+  await other.run({ record: 'anything' }, { kind: 'freeze', bytes, durable: true });
   t.equal(await holder.drop(), true, 'a release ignores it');
   addon.release(holder.handle);
   await other.run({ record: 'anything', freeze: bytes }, { kind: 'unfreeze', durable: true });
@@ -167,7 +172,15 @@ await t.test('the note of the last end is there until the next grant', async (t)
   const record = blankRecord('b');
   const grant = { kind: 'grant', record, attach: true, durable: false } as const;
   t.equal((await other.run({ record: 'absent' }, grant)).found.note, note, 'told with the grant');
+  t.equal((await other.look()).found.note, '-', 'which takes its place');
+  await other.drop('');
   t.equal((await other.look()).found.note, '');
+  addon.release(other.handle);
+  await holder.take('a');
+  const long = 'x'.repeat(1000);
+  await holder.drop(long);
+  t.equal((await other.look()).found.note, long.slice(0, 447), 'no longer than its place');
+  t.equal(statSync(`${files.base}.guard`).size, 512);
 });
 
 await t.test('tokens rise: over many grants, a deleted folder, a damaged guard', async (t) => {
@@ -241,7 +254,7 @@ await t.test('a guard that stays locked: busy, nothing changed, and then it work
   const own = { record: { own: holder.record } };
   const remove = { kind: 'remove', note: '', durable: false } as const;
   t.equal(transactNow(files, own, remove, holder.handle), undefined);
-  await t.rejects(transact(files, own, remove, holder.handle, 50), {
+  await t.rejects(transact(files, own, remove, holder.handle, { patience: 50 }), {
     code: 'ERR_LOCK_BUSY',
     path: `${files.base}.guard`,
   });
@@ -275,6 +288,42 @@ await t.test('a wait for the end of a holder', async (t) => {
   returnHandle(waiter.handle);
 });
 
+await t.test('a record that a look opened: closed by whatever comes next', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, other] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const opened = (): number => openOn(`${files.base}.lock`);
+  const open = { kind: 'look', open: true } as const;
+  for (const close of ['release', 'discard'] as const) {
+    await other.run({ record: 'anything' }, open);
+    t.equal(opened(), 2);
+    addon[close](other.handle);
+    t.equal(opened(), 1, close);
+    addon[close](other.handle);
+  }
+  const record = blankRecord('b');
+  const grant = { kind: 'grant', record, attach: true, durable: false } as const;
+  t.equal((await other.run({ record: 'absent' }, grant)).done, false);
+  t.equal(opened(), 2, 'a conflict opens it as well');
+  await other.run({ record: 'anything' }, open);
+  t.equal(opened(), 2, 'another look');
+  t.equal((await other.run({ record: holder.record }, grant)).done, true);
+  t.equal(opened(), 2, 'a grant: its own');
+  t.equal((await holder.look()).found.alive, true);
+  await other.drop();
+  addon.release(other.handle);
+  addon.release(holder.handle);
+  t.equal(opened(), 0);
+
+  await holder.take('a', { attach: false });
+  await other.run({ record: 'anything' }, open);
+  const bytes = Buffer.from('{}\n');
+  await other.run({ record: 'anything' }, { kind: 'freeze', bytes, durable: true });
+  t.equal(opened(), 1, 'a change on a thread');
+  addon.release(other.handle);
+  t.equal(opened(), 0);
+});
+
 await t.test('what may stand there instead: typed errors, no descriptor left', async (t) => {
   const descriptors = resources().descriptors;
   for (const suffix of ['.guard', '.lock', '.freeze']) {
@@ -282,10 +331,14 @@ await t.test('what may stand there instead: typed errors, no descriptor left', a
     const path = files.base + suffix;
     const holder = new Holder(files);
     mkdirSync(path);
-    await t.rejects(holder.take('a'), { code: 'ERR_LOCK_NOT_REGULAR' }, `${suffix}: a directory`);
+    await t.rejects(
+      holder.take('a'),
+      { code: 'ERR_LOCK_NOT_REGULAR', path },
+      `${suffix}: a directory`,
+    );
     rmSync(path, { recursive: true });
     symlinkSync('nowhere', path);
-    await t.rejects(holder.take('a'), { code: 'ERR_LOCK_NOT_REGULAR' }, `${suffix}: a link`);
+    await t.rejects(holder.take('a'), { code: 'ERR_LOCK_NOT_REGULAR', path }, `${suffix}: a link`);
     rmSync(path);
     t.ok(await holder.take('a'), 'then it works');
     addon.release(holder.handle);
@@ -322,4 +375,28 @@ await t.test('a left-over of somebody who died in the midst of it is no obstacle
   const change = { kind: 'replace', record: holder.record, durable: true } as const;
   t.equal((await holder.run(own, change)).done, true);
   t.notOk(existsSync(`${files.base}.new`));
+});
+
+await t.test('tidy: removes a left-over, and says what is there', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, sweeper] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const tidy = { kind: 'tidy' } as const;
+  const folder = ['build.guard', 'build.lock'];
+  for (const left of [true, false]) {
+    if (left) writeFileSync(`${files.base}.new`, 'half a reco');
+    const result = await sweeper.run({ record: 'anything' }, tidy);
+    t.match(result, { done: true, found: { alive: true, freeze: null } });
+    t.strictSame(result.found.record, holder.record);
+    t.strictSame(readdirSync(dirname(files.base)).sort(), folder);
+  }
+  writeFileSync(`${files.base}.new`, 'half a reco');
+  t.equal((await sweeper.run({ record: 'absent' }, tidy)).done, false, 'a conflict');
+  t.ok(existsSync(`${files.base}.new`), 'changes nothing');
+  rmSync(`${files.base}.new`);
+  mkdirSync(`${files.base}.new`);
+  await t.rejects(sweeper.run({ record: 'anything' }, tidy), {
+    code: 'ERR_LOCK_SYSTEM',
+    path: `${files.base}.new`,
+  });
 });

@@ -43,15 +43,6 @@ FileInfo infoFrom(const struct stat& st) {
 
 }  // namespace
 
-File& File::operator=(File&& other) noexcept {
-  if (this != &other) {
-    close();
-    handle_ = other.handle_;
-    other.handle_ = kClosed;
-  }
-  return *this;
-}
-
 Failure File::open(const char* path, Access access, Links links) {
   // O_NONBLOCK: a FIFO without a reader must not hang us; it means nothing for a regular file.
   const int flags = (access == Access::read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK |
@@ -71,9 +62,11 @@ Failure File::create(const char* path, int mode) {
   close();
   handle_ = fd;
   // open(2) takes the umask away from the mode; what the caller asked for is what others must see.
-  // The file stays, and stays open, if that fails: others may have locked it already.
-  if (mode >= 0 && ::fchmod(fd, wanted) == -1) return failed("fchmod");
-  return {};
+  // The file stays, and stays open, if that fails: others may have locked it already. Looked at
+  // first: of a private file the umask takes nothing, and fchmod(2) writes the inode.
+  struct stat st;
+  if (mode < 0 || (::fstat(fd, &st) == 0 && (st.st_mode & 07777) == wanted)) return {};
+  return ::fchmod(fd, wanted) == -1 ? failed("fchmod") : Failure{};
 }
 
 void File::close() {
@@ -165,6 +158,8 @@ Failure File::sync() const {
   if (retry([&] { return ::fsync(static_cast<int>(handle_)); }) == -1) return failed("fsync");
   return {};
 }
+
+int File::descriptor() const { return static_cast<int>(handle_); }
 
 Failure infoOf(const char* path, Links links, FileInfo& out) {
   struct stat st;

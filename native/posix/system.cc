@@ -20,6 +20,9 @@
 
 namespace holdfast::os {
 
+Failure dieWithUs(int) { return {}; }
+Failure outliveUs() { return {}; }
+
 #ifdef __APPLE__
 
 Failure filesystemOf(const char* path, FilesystemInfo& out) {
@@ -29,6 +32,16 @@ Failure filesystemOf(const char* path, FilesystemInfo& out) {
   out.source = fs.f_mntfromname;
   out.remote = (fs.f_flags & MNT_LOCAL) == 0;
   return {};
+}
+
+bool File::volume(const FileId& id, Volume& out) const {
+  struct statfs fs;
+  if (::fstatfs(static_cast<int>(handle_), &fs) == -1 || (fs.f_flags & MNT_LOCAL) == 0) {
+    return false;
+  }
+  out = {id.volume, fs.f_type, 0};
+  std::memcpy(&out.id, &fs.f_fsid, sizeof out.id);
+  return true;
 }
 
 bool processStart(int pid, double& epochMs) {
@@ -108,6 +121,22 @@ Failure filesystemOf(const char* path, FilesystemInfo& out) {
   if (::stat(path, &st) == -1) return {errno, "stat"};
   findMount(st.st_dev, out);
   return {};
+}
+
+// A filesystem without a device, as most network ones, has a number with major 0. Its type and id
+// are asked each time, for half a microsecond. Those of a disk are not: another one may get its
+// number, but what is mounted from it is local too (a cluster's shared disk would have to take the
+// place of one that was unplugged). Under FUSE type and id say nothing.
+bool File::volume(const FileId& id, Volume& out) const {
+  constexpr std::uint64_t kFuse = 0x65735546;  // statfs(2)
+  out = {id.volume, 0, 0};
+  if (major(static_cast<dev_t>(id.volume)) != 0) return true;
+  struct statfs fs;
+  if (::fstatfs(static_cast<int>(handle_), &fs) == -1) return false;
+  out.type = static_cast<std::uint64_t>(static_cast<unsigned long>(fs.f_type));
+  static_assert(sizeof fs.f_fsid == sizeof out.id);
+  std::memcpy(&out.id, &fs.f_fsid, sizeof out.id);
+  return out.type != kFuse;
 }
 
 // Field 22 of /proc/PID/stat counts clock ticks since boot; "btime" in /proc/stat is the boot in

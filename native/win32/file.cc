@@ -34,15 +34,6 @@ Failure openThrough(const std::wstring& path, OpenRequest request, Handle& file)
 
 }  // namespace
 
-File& File::operator=(File&& other) noexcept {
-  if (this != &other) {
-    close();
-    handle_ = other.handle_;
-    other.handle_ = kClosed;
-  }
-  return *this;
-}
-
 Failure File::open(const char* path, Access access, Links links) {
   std::wstring wide;
   if (const Failure failure = toWide(path, wide)) return failure;
@@ -90,6 +81,15 @@ void File::close() {
 
 Failure File::info(FileInfo& out) const { return os::infoOf(asHandle(handle_), out); }
 
+// A share has the serial number of the disk behind it, which may be the local one (\\localhost\c$)
+// or a clone of it. It is judged each time.
+bool File::volume(const FileId& id, Volume& out) const {
+  FILE_REMOTE_PROTOCOL_INFO remote;
+  out = {id.volume, 0, 0};
+  return !GetFileInformationByHandleEx(asHandle(handle_), FileRemoteProtocolInfo, &remote,
+                                       sizeof remote);
+}
+
 Failure File::readAt(std::uint64_t offset, void* into, std::size_t size, std::size_t& got) const {
   got = 0;
   const HANDLE file = asHandle(handle_);
@@ -130,6 +130,9 @@ Failure File::writeAt(std::uint64_t offset, const void* bytes, std::size_t size)
 Failure File::sync() const {
   return FlushFileBuffers(asHandle(handle_)) ? Failure{} : lastFailure("FlushFileBuffers");
 }
+
+// Handles can be inherited, but a file lock of Windows belongs to its process, not to the handle.
+int File::descriptor() const { return -1; }
 
 Failure infoOf(const char* path, Links links, FileInfo& out) {
   std::wstring wide;

@@ -76,7 +76,7 @@ for (const operations of [
   await t.test(`SIGKILL at every call: ${operations.join(', ')}`, async (t) => {
     let killed = 0;
     for (const call of calls) {
-      for (let nth = 1; nth <= (full ? 12 : 2); nth++) {
+      for (let nth = 1; nth <= (full ? 12 : 1); nth++) {
         const files = leaseFiles(t, `${call}-${nth}`);
         const before = await takeOver(files);
         const lines = operate(files.base, operations, [
@@ -96,7 +96,7 @@ for (const operations of [
         t.ok(after > before && after > lastToken(lines), `${at}: ${after} is a higher token`);
       }
     }
-    t.ok(killed >= 10, `${killed} kills`);
+    t.ok(killed >= (full ? 10 : 5), `${killed} kills`);
   });
 }
 
@@ -112,7 +112,7 @@ await t.test('every call fails: a typed error or success, nothing half done', as
     ['rename', 'EIO'],
     ['unlink', 'EROFS'],
   ] as const) {
-    for (let nth = 1; nth <= (full ? 12 : 2); nth++) {
+    for (let nth = 1; nth <= (full ? 12 : 1); nth++) {
       const files = leaseFiles(t, `${call}-${nth}`);
       const inject = ['-e', `inject=${call}:error=${code}:when=${nth}`];
       const lines = operate(
@@ -132,6 +132,20 @@ await t.test('every call fails: a typed error or success, nothing half done', as
   }
   t.ok(failures >= 15, `${failures} failures`);
 });
+
+await t.test(
+  'a renewal whose directory cannot be synced: an error, and the lease stays',
+  async (t) => {
+    const files = leaseFiles(t);
+    await takeOver(files);
+    // The second fsync of a thread: the grant syncs the guard alone, the renewal its file before.
+    const inject = ['-e', 'inject=fsync:error=EIO:when=2'];
+    const lines = operate(files.base, ['grant', 'replace'], inject);
+    t.equal(lines[1], 'ERR_LOCK_SYSTEM EIO fsync');
+    const { found } = await new Holder(files).look();
+    t.equal(found.record?.toString('latin1', 40, 60), String(lastToken(lines)).padStart(20, '0'));
+  },
+);
 
 await t.test(
   'a ceiling before its tokens: one sync for many, one each for two that take turns',
