@@ -24,6 +24,7 @@ import {
   holderText,
   parseHolder,
   type HolderInfo,
+  type ProcessInfo,
 } from './owner.js';
 
 const maxRemedies = 10;
@@ -150,15 +151,21 @@ export function signature(target: LockTarget): string {
   if (!target.sidecar || target.shared) return '';
   if (target.owner !== signedBy || signed === '') {
     signedBy = target.owner;
-    self ??= describeProcess(addon.processStart(process.pid));
-    signed = holderText(target.owner ?? defaultOwner(), self);
+    signed = holderText(target.owner ?? defaultOwner(), thisProcess());
   }
   return signed;
 }
 
 let signedBy: string | undefined;
 let signed = '';
-let self: ReturnType<typeof describeProcess> | undefined;
+
+/** This process, as holders are described. */
+export function thisProcess(): ProcessInfo {
+  self ??= describeProcess(addon.processStart(process.pid));
+  return self;
+}
+
+let self: ProcessInfo | undefined;
 
 /** The holder that the sidecar names, if any. It may have died since. */
 export function namedHolder(target: LockTarget): HolderInfo | null {

@@ -40,9 +40,9 @@ export interface BootClock {
   readonly boottimeMs: number;
   /** Which boot this is; two readings of one boot can be compared. Null: the system does not tell. */
   readonly bootId: string | null;
-  /** The time namespace, time_namespaces(7): each has zeros of its own. Null where there are none. */
+  /**
+   * The time namespace, time_namespaces(7): each has zeros of its own. Null where there are none;
+   * `host` where its offsets are known and have been taken off, so that all agree.
+   */
   readonly timeNamespace: string | null;
 }
-
-/** What a time namespace adds to the clocks of its host: `timens_offsets` in proc(5), in ms. */
-export type ClockOffsets = Pick<BootClock, 'monotonicMs' | 'boottimeMs'>;

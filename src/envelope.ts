@@ -43,6 +43,11 @@ export interface Opened {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** Does the sidecar of a file lock begin so? */
+export function isSidecar(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(0, sidecarMagic.length)).toString('latin1') === sidecarMagic;
+}
+
 /** The envelope of these fields: JSON from after the opening brace up to the closing one. */
 export function seal(fields: string): Buffer {
   return stamp(Buffer.from(`${opening}${unset}",${fields}\n`));
@@ -57,7 +62,7 @@ export function stamp(bytes: Buffer): Buffer {
 /** Opens an envelope, or says why not. Never throws. Keys named `__proto__` are left out. */
 export function unseal(bytes: Uint8Array): Opened | NotReadable {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString();
-  if (head.startsWith(sidecarMagic)) return { state: 'sidecar' };
+  if (isSidecar(bytes)) return { state: 'sidecar' };
   const written = Number(versioned.exec(head)?.[1]);
   if (written > version) return { state: 'newer', version: written };
   if (bytes.length === 0) return corrupt('empty');

@@ -10,7 +10,7 @@
  * same record unchanged for a whole TTL, by its own monotonic clock, has seen it go unrenewed. That
  * needs no agreement on any clock, so no jump of one makes a lease end early or live for ever.
  */
-import type { BootClock, ClockOffsets } from './clock.js';
+import type { BootClock } from './clock.js';
 import type { Timed } from './fields.js';
 
 /** All clocks, read at one moment. */
@@ -19,8 +19,6 @@ export interface Now extends BootClock {
   readonly wallMs: number;
   /** `wallMs` is that of an injected clock: it decides every TTL, and the boot is ignored. */
   readonly injected: boolean;
-  /** The offsets of time namespaces, as far as they are known; this one's own is needed, too. */
-  readonly offsets?: ReadonlyMap<string, ClockOffsets>;
 }
 
 /** The clock that decided; `observed` is the fall-back, one's own watching for a whole TTL. */
@@ -44,7 +42,7 @@ export function bootOf({ bootId }: Timed, now: Now): 'same' | 'other' | 'unknown
  */
 export function timeLeft(
   timed: Timed,
-  clock: keyof ClockOffsets,
+  clock: 'monotonicMs' | 'boottimeMs',
   now: Now,
   seenSinceMs: number | undefined,
 ): Left {
@@ -59,7 +57,7 @@ export function timeLeft(
 
 function byClock(
   timed: Timed,
-  clock: keyof ClockOffsets,
+  clock: 'monotonicMs' | 'boottimeMs',
   now: Now,
 ): { leftMs: number; judge: Judge } | undefined {
   const { deadline, expires } = timed;
@@ -67,15 +65,7 @@ function byClock(
   if (boot === 'other' && clock === 'boottimeMs' && expires !== null) {
     return { leftMs: expires - now.wallMs, judge: 'wall' };
   }
-  const shift = shiftTo(timed, clock, now);
-  if (boot !== 'same' || deadline === null || shift === undefined) return undefined;
-  return { leftMs: deadline + shift - now[clock], judge: 'boot' };
-}
-
-/** What a reading in the namespace of the record lacks to one in ours. Undefined: not known. */
-function shiftTo(timed: Timed, clock: keyof ClockOffsets, now: Now): number | undefined {
-  if (timed.timeNamespace === now.timeNamespace) return 0;
-  const theirs = now.offsets?.get(timed.timeNamespace ?? '');
-  const ours = now.offsets?.get(now.timeNamespace ?? '');
-  return theirs && ours && ours[clock] - theirs[clock];
+  if (boot !== 'same' || deadline === null) return undefined;
+  if (timed.timeNamespace !== now.timeNamespace) return undefined;
+  return { leftMs: deadline - now[clock], judge: 'boot' };
 }

@@ -1,7 +1,7 @@
 /**
  * The folder that lock files are in: whether a lock there can be trusted, and whether it exists.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { LockError } from './errors.js';
@@ -38,9 +38,42 @@ function nearestFilesystem(path: string): FilesystemInfo {
 /** Makes the folder that a file at this path needs; `mode` is for folders that are made. */
 export function makeFolder(path: string, mode = 0o777): void {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode });
+    makeFolders(dirname(path), mode);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     throw new LockError('ERR_LOCK_SYSTEM', `cannot lock ${path}: ${code} (mkdir)`, { path, cause });
   }
+}
+
+/**
+ * A folder and those above it. The recursive mkdir of Node 20 never returns where a folder that is
+ * there answers ENOENT, as those of /proc do.
+ *
+ * @returns the uppermost that was made, if any
+ * @throws the error of the system
+ */
+export function makeFolders(path: string, mode: number): string | undefined {
+  const above = dirname(path);
+  try {
+    return make(path, mode);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || above === path) throw error;
+  }
+  const first = makeFolders(above, mode);
+  const last = make(path, mode);
+  return first ?? last;
+}
+
+function make(path: string, mode: number): string | undefined {
+  try {
+    mkdirSync(path, { mode });
+    return path;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }

@@ -73,6 +73,18 @@ export class FileLock {
   }
 
   /**
+   * The descriptor that is locked, for `child_process.spawn` to pass on in `stdio`. If this process is
+   * killed, the lock is held until the child, and whoever has it from the child, has closed it;
+   * `release()` gives the lock back whoever has it open. The number is only good for a `spawn` at once:
+   * do not close, read or keep it.
+   *
+   * Undefined when the lock is not held, and on Windows.
+   */
+  get descriptor(): number | undefined {
+    return this.#handle && addon.descriptorOf(this.#handle);
+  }
+
+  /**
    * Makes sure that the lock still excludes others: that its path names the very file that is
    * locked. Somebody may have removed or replaced it.
    *

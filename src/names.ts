@@ -19,6 +19,7 @@ const hashDigits = 40; // 160 bits: a collision would have to be sought, and the
 const plain = /^[a-z0-9_-](?:[a-z0-9._-]*[a-z0-9_-])?$/;
 const safe = /[a-z0-9._-]/;
 const encodedForm = /^(?:[a-z0-9._-]|%[0-9a-f]{2})+$/;
+const shortenedForm = /^(?:[a-z0-9._-]|%[0-9a-f]{2})+%-[0-9a-f]{40}$/;
 /** Windows: with or without an extension; the superscript digits are encoded anyway. */
 const device = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/;
 
@@ -53,6 +54,11 @@ export function nameOf(file: string): string | undefined {
   const name = decode(file);
   // One name has one form; whatever else decodes to it was not written by us.
   return !name.includes('\0') && encode(name) === file ? name : undefined;
+}
+
+/** Is it the file name of a name that was cut? */
+export function isShortened(file: string): boolean {
+  return file.length <= longestFileName && shortenedForm.test(file);
 }
 
 /** Throws the TypeError of {@link fileName}. */

@@ -50,9 +50,7 @@ export function checkOptions(options: LockOptions | undefined): LockOptions {
   }
   if (timeout !== undefined) checkTimeout(timeout);
   if (fileMode !== undefined) checkMode(fileMode);
-  if (network !== undefined && network !== 'allow' && network !== 'refuse') {
-    throw new TypeError("network must be 'allow' or 'refuse'");
-  }
+  checkNetwork(network);
   if (
     sidecar === false &&
     (directory === true || lockPath !== undefined || fileMode !== undefined)
@@ -73,7 +71,13 @@ export function checkTimeout(timeout: unknown): number {
   return timeout;
 }
 
-function checkMode(mode: unknown): void {
+export function checkNetwork(network: unknown): void {
+  if (network !== undefined && network !== 'allow' && network !== 'refuse') {
+    throw new TypeError("network must be 'allow' or 'refuse'");
+  }
+}
+
+export function checkMode(mode: unknown): void {
   if (typeof mode !== 'number') throw wrongType('fileMode', 'a number, such as 0o600');
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
     throw new RangeError('fileMode must be permission bits from 0 to 0o777');
@@ -84,6 +88,6 @@ function optional(name: string, type: 'boolean', value: unknown): void {
   if (value !== undefined && typeof value !== type) throw wrongType(name, `a ${type}`);
 }
 
-function wrongType(name: string, expected: string): TypeError {
+export function wrongType(name: string, expected: string): TypeError {
   return new TypeError(`${name} must be ${expected}`);
 }

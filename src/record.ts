@@ -41,6 +41,9 @@ export const layout = Object.freeze({
 export type Json =
   string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
+/** The longest name, in UTF-16 units. */
+export const longestName = 4096;
+
 /** `meta`, written as JSON, has at most so many bytes. */
 export const maxMetaSize = 4096;
 
@@ -76,7 +79,7 @@ const schema: Schema<LeaseRecord> = {
   ...timedSchema,
   token: (value) => typeof value === 'bigint' && value >= 0n && value <= maxToken,
   id: (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value),
-  name: (value) => isText(4096, 1)(value) && !String(value).includes('\0'),
+  name: (value) => isText(longestName, 1)(value) && !String(value).includes('\0'),
   kind: (value) => value === 'attached' || value === 'detached',
   acquiredAt: isMoment,
   owner: isText(1024, 1),
@@ -139,6 +142,11 @@ export function withExpiry(
   renewed.write(padded(end.expires), layout.expires, 'latin1');
   renewed.write(padded(end.deadline), layout.deadline, 'latin1');
   return stamp(renewed);
+}
+
+/** The part that stays the same as long as it is the same grant. */
+export function identityOf(bytes: Buffer): Buffer {
+  return bytes.subarray(layout.identity.start, layout.identity.end);
 }
 
 /** The holder that a record names, as errors and `inspect` show it. */

@@ -18,6 +18,7 @@
  * they would each start a thread, and one of them might be granted the lock although its own signal
  * was aborted.
  */
+import { onAbort } from './abort.js';
 import {
   isSettled,
   remedy,
@@ -27,15 +28,8 @@ import {
   type Grant,
   type LockTarget,
 } from './attempt.js';
-import {
-  addon,
-  failureError,
-  Flag,
-  isFailure,
-  KernelWait,
-  Outcome,
-  returnHandle,
-} from './native.js';
+import { KernelWait } from './kernel-wait.js';
+import { addon, failureError, Flag, isFailure, Outcome, returnHandle } from './native.js';
 
 /** The longest delay setTimeout takes; a longer one would fire at once. */
 const maxDelay = 2 ** 31 - 1;
@@ -44,13 +38,13 @@ class Waiting {
   /** Set while this one is the head and waits in the kernel. */
   thread: KernelWait | undefined;
   timer: NodeJS.Timeout | undefined;
+  unlisten: (() => void) | undefined;
 
   constructor(
     readonly queue: Queue,
     readonly target: LockTarget,
     readonly deadline: number,
     readonly timeoutMs: number,
-    readonly signal: AbortSignal | undefined,
     readonly resolve: (grant: Grant) => void,
     readonly reject: (reason: unknown) => void,
   ) {}
@@ -101,10 +95,14 @@ export function waitFor(
     const queue = queues.get(file) ?? { file, waits: new Set() };
     queues.set(file, queue);
     const deadline = since + timeoutMs;
-    const waiting = new Waiting(queue, target, deadline, timeoutMs, signal, resolve, reject);
+    const waiting = new Waiting(queue, target, deadline, timeoutMs, resolve, reject);
     queue.waits.add(waiting);
     if (timeoutMs !== Infinity) arm(waiting);
-    if (signal !== undefined) listen(signal, waiting);
+    if (signal !== undefined) {
+      waiting.unlisten = onAbort(signal, (reason) => {
+        giveUp(waiting, reason);
+      });
+    }
     if (queue.waits.size === 1) serve(queue);
   });
 }
@@ -184,7 +182,7 @@ function leave(waiting: Waiting): void {
   queue.waits.delete(waiting);
   if (queue.waits.size === 0) queues.delete(queue.file);
   clearTimeout(waiting.timer);
-  if (waiting.signal !== undefined) unlisten(waiting.signal, waiting);
+  waiting.unlisten?.();
 }
 
 /** Rejects a waiter now; its thread finds its own way out. */
@@ -211,30 +209,4 @@ function expire(waiting: Waiting): void {
   // A busy event loop comes here late; what the kernel granted meanwhile is taken.
   if (waiting.thread?.hasResult()) finished(waiting, waiting.thread);
   else giveUp(waiting, timeoutError(waiting.target, waiting.timeoutMs));
-}
-
-/** One listener for each signal, however many waits it serves. */
-const listeners = new WeakMap<AbortSignal, { waits: Set<Waiting>; onAbort: () => void }>();
-
-function listen(signal: AbortSignal, waiting: Waiting): void {
-  let entry = listeners.get(signal);
-  if (entry === undefined) {
-    const waits = new Set<Waiting>();
-    const onAbort = (): void => {
-      for (const each of waits) giveUp(each, signal.reason);
-    };
-    entry = { waits, onAbort };
-    listeners.set(signal, entry);
-    signal.addEventListener('abort', onAbort);
-  }
-  entry.waits.add(waiting);
-}
-
-function unlisten(signal: AbortSignal, waiting: Waiting): void {
-  const entry = listeners.get(signal);
-  if (entry === undefined) return;
-  entry.waits.delete(waiting);
-  if (entry.waits.size > 0) return;
-  listeners.delete(signal);
-  signal.removeEventListener('abort', entry.onAbort);
 }

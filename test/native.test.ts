@@ -4,7 +4,17 @@
  * export is called with every kind of wrong value.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
@@ -150,7 +160,7 @@ await t.test('every export refuses every wrong argument', async (t) => {
     cancelWait: { good: [waiting], wrong: [handles] },
     hasResult: { good: [waiting], wrong: [handles] },
     collect: { good: [waiting], wrong: [[...handles, free, held]] },
-    discard: { good: [waiting], wrong: [[...handles, free, held]] },
+    discard: { good: [waiting], wrong: [[...handles, held]] },
     transact: { good: change, wrong: wrongChange },
     startTransact: { good: [...change, () => undefined], wrong: [...wrongChange, ['x', 7, free]] },
     collectTransact: { good: [waiting], wrong: [[...handles, free, held]] },
@@ -167,6 +177,9 @@ await t.test('every export refuses every wrong argument', async (t) => {
     failureOf: { good: [held], wrong: [handles] },
     previousOf: { good: [held], wrong: [handles] },
     stillNamed: { good: [held, file], wrong: [handles, paths] },
+    descriptorOf: { good: [held], wrong: [handles] },
+    dieWithUs: { good: [process.pid], wrong: [numbers] },
+    outliveUs: { good: [], wrong: [] },
     identify: { good: [file, true], wrong: [paths, [0, 1, 'true']] },
     readSidecar: { good: [file], wrong: [paths] },
     readLink: { good: [file], wrong: [paths] },
@@ -241,6 +254,49 @@ await t.test('a handle that holds a lock cannot be used for another', async (t) 
   t.equal(attempt('one', other), Outcome.granted);
   addon.release(other);
 });
+
+await t.test(
+  'a verdict on a filesystem does not outlive its mount',
+  { skip: process.getuid?.() !== 0 && 'mounting takes root' },
+  (t) => {
+    const mount = mkdtempSync(join(tmpdir(), 'holdfast-mount-'));
+    t.teardown(() => {
+      rmSync(mount, { recursive: true });
+    });
+    const handle = addon.createHandle();
+    const attempt = (flags: number): Outcome => {
+      const path = join(mount, 'data');
+      writeFileSync(path, '');
+      const outcome = addon.tryAcquire(path, flags, -1, '', handle);
+      addon.release(handle);
+      return outcome;
+    };
+    const on = (type: string, act: () => void): number => {
+      execFileSync('mount', ['-t', type, type, mount]);
+      try {
+        act();
+        return statSync(mount).dev;
+      } finally {
+        execFileSync('umount', [mount]);
+      }
+    };
+    // The kernel gives the number to the next mount, unless another program is faster.
+    let reused = false;
+    for (let tries = 0; tries < 20 && !reused; tries++) {
+      const number = on('tmpfs', () => {
+        t.equal(attempt(Flag.local), Outcome.granted, 'vouched for');
+        t.equal(attempt(0), Outcome.granted, 'once');
+      });
+      // It could be a network filesystem; what matters is that nobody has vouched for it.
+      const next = on('ramfs', () => {
+        t.equal(attempt(0), Outcome.unjudged);
+      });
+      reused = next === number;
+    }
+    t.ok(reused);
+    t.end();
+  },
+);
 
 await t.test('a wait can be cancelled, collected and cancelled again', async (t) => {
   const file = join(t.testdir({ file: '' }), 'file');

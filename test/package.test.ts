@@ -238,7 +238,9 @@ const expected = {
   refused: true,
   free: true,
   names: [
+    'Leases',
     'LockError',
+    'auditTo',
     'heldLocks',
     'holderOf',
     'lock',

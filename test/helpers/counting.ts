@@ -8,6 +8,9 @@ import type { Counted, Peer } from './peer.js';
 
 export const full = process.env['HOLDFAST_FULL'] === '1';
 
+/** All mutants (`npm run test:mutants`), not only a few that show that the tests can fail. */
+export const everyMutant = full || process.env['HOLDFAST_MUTANTS'] === '1';
+
 /** Pairs of critical sections that overlapped in time. */
 export function overlaps(intervals: [number, number][]): number {
   const sorted = [...intervals].sort((a, b) => a[0] - b[0]);

@@ -1,5 +1,5 @@
 /** What the kernel says, for tests that must not take the library's word. Linux only. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 
 /** How many requests for a flock on this file are blocked now: proc(5), /proc/locks. */
 export function blockedOn(path: string): number {
@@ -17,6 +17,35 @@ export async function untilBlocked(path: string, count = 1): Promise<void> {
     if (performance.now() > deadline) throw new Error(`not ${count} waiters on ${path}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/**
+ * Resolves when so many processes stand in line for the lease whose files begin with `base`. The first
+ * of them holds the turnstile, the others wait for it.
+ */
+export async function untilInLine(base: string, processes: number): Promise<void> {
+  const queue = `${base}.queue`;
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const inode = existsSync(queue) ? statSync(queue).ino : -1;
+    const locks = readFileSync('/proc/locks', 'utf8').split('\n');
+    const inLine = locks.filter((line) => line.includes('FLOCK') && line.includes(`:${inode} `));
+    if (inLine.length >= processes) return;
+    if (performance.now() > deadline) throw new Error(`not ${processes} in line for ${base}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** How many descriptors of this process are open on what has, or had, this path. */
+export function openOn(path: string): number {
+  const links = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // that of the folder itself
+    }
+  });
+  return links.filter((link) => link === path || link === `${path} (deleted)`).length;
 }
 
 /** What must not grow. */

@@ -39,6 +39,27 @@ export interface Mutation {
   to: string;
 }
 
+/** A copy of the package with mutants in its compiled lib/; nothing is built. */
+export function mutateLibrary(t: Test, mutations: Mutation[]): string {
+  const root = copyPackage(t);
+  for (const mutation of mutations) mutate(root, mutation);
+  return root;
+}
+
+/** Returns what undoes it. */
+function mutate(root: string, { file, from, to }: Mutation): () => void {
+  const path = join(root, file);
+  const source = readFileSync(path, 'utf8');
+  if (source.split(from).length !== 2) throw new Error(`${file} does not hold once: ${from}`);
+  writeFileSync(
+    path,
+    source.replace(from, () => to),
+  );
+  return () => {
+    writeFileSync(path, source);
+  };
+}
+
 /**
  * Builds wrong addons, one after the other: only what differs is compiled again. `build` returns
  * the root of a copy of the package that has the mutant in it.
@@ -58,13 +79,7 @@ export class MutantWorkshop {
   }
 
   build(t: Test, mutations: Mutation[]): string {
-    const originals = mutations.map(({ file, from, to }) => {
-      const path = join(this.#root, file);
-      const source = readFileSync(path, 'utf8');
-      if (source.split(from).length !== 2) throw new Error(`${file} does not hold once: ${from}`);
-      writeFileSync(path, source.replace(from, to));
-      return { path, source };
-    });
+    const undo = mutations.map((mutation) => mutate(this.#root, mutation));
     try {
       this.#gyp('build');
       const copy = copyPackage(t);
@@ -74,7 +89,7 @@ export class MutantWorkshop {
       cpSync(mutant, join(copy, 'prebuilds', host, prebuilt));
       return copy;
     } finally {
-      for (const { path, source } of originals.reverse()) writeFileSync(path, source);
+      for (const restore of undo.reverse()) restore();
     }
   }
 

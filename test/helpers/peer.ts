@@ -10,7 +10,7 @@ import type { Test } from 'tap';
 
 import type { LockOptions } from '../../src/index.js';
 
-const fixture = fileURLToPath(new URL('../fixtures/peer.mjs', import.meta.url));
+const fixtures = new URL('../fixtures/', import.meta.url);
 export const packageRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** The environment of every child: without tap's loaders, which cost a second each. */
@@ -27,6 +27,8 @@ export interface PeerOptions {
   /** The package to import; a mutant, perhaps. */
   root?: string;
   uid?: number;
+  /** Another program of test/fixtures that speaks as peer.mjs does. */
+  fixture?: string;
   execArgv?: string[];
 }
 
@@ -80,6 +82,7 @@ export class Peer {
   static async start(t: Test, options: PeerOptions = {}): Promise<Peer> {
     const { thread = false, root = packageRoot, uid, execArgv = [] } = options;
     const env = childEnv(root);
+    const fixture = fileURLToPath(new URL(options.fixture ?? 'peer.mjs', fixtures));
     const target = thread
       ? new Worker(fixture, { env, execArgv })
       : fork(fixture, {

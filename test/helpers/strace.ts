@@ -9,17 +9,17 @@ export const hasStrace = spawnSync('strace', ['-V']).status === 0;
 
 /**
  * Runs an ES module under strace. `calls` are those to be seen; `inject` is strace's option of that
- * name; `path` restricts both to calls on that file. One thread in libuv's pool, because strace counts the n-th call for each thread.
+ * name; `path` restricts both to calls on that file, or these. One thread in libuv's pool, because strace counts the n-th call for each thread.
  */
 export function runTraced(
   t: Test,
   script: string,
-  { calls, inject, path }: { calls: string; inject?: string; path?: string },
+  { calls, inject, path = [] }: { calls: string; inject?: string; path?: string | string[] },
 ): { trace: string[]; stdout: string } {
   const log = join(t.testdirName, '..', `strace-${process.pid}-${Math.random()}`);
   const args = ['-f', '-y', '-qq', '-o', log, '-e', `trace=${calls}`];
   if (inject !== undefined) args.push('-e', `inject=${inject}`);
-  if (path !== undefined) args.push('-P', path);
+  for (const each of [path].flat()) args.push('-P', each);
   const result = spawnSync(
     'strace',
     [...args, process.execPath, '--input-type=module', '-e', script],

@@ -1,8 +1,19 @@
 /** createExclusive: one creator, and a complete file or none. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 
 import { createExclusive } from '../../src/native.js';
@@ -122,3 +133,21 @@ for (const [which, occurrence] of [
     t.end();
   });
 }
+
+await t.test('a file that an outsider has put there meanwhile is not ours to remove', async (t) => {
+  const path = join(t.testdir(), 'file');
+  // The fsync fails after a second; until then our file is there, to be replaced.
+  const inject = 'inject=fsync:error=EIO:delay_enter=1000000:when=1';
+  const strace = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', inject];
+  const child = spawn(
+    'strace',
+    [...strace, process.execPath, '--input-type=module', '-e', script(path)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const output = text(child.stdout);
+  while (!existsSync(path) && child.exitCode === null) await setTimeout(1);
+  rmSync(path, { force: true });
+  writeFileSync(path, 'theirs');
+  t.equal(await output, 'EIO fsync\n');
+  t.equal(readFileSync(path, 'utf8'), 'theirs');
+});

@@ -94,6 +94,14 @@ await t.test('a pending wait is granted in the end', async (t) => {
   t.strictSame(await once(child, 'exit'), [7, null]);
 });
 
+await t.test(
+  'a wait for a guard that is given up is answered, with nothing else to do',
+  async (t) => {
+    const child = start(t, 'giveUp', t.testdir());
+    t.strictSame(await once(child, 'exit'), [9, null]);
+  },
+);
+
 await t.test('a held lock does not keep the process alive', async (t) => {
   const child = start(t, 'hold', join(t.testdir(), 'data'));
   t.strictSame(await once(child, 'exit'), [0, null]);

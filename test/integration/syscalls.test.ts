@@ -154,8 +154,9 @@ await t.test('EINTR is retried', (t) => {
 await t.test('a mode that cannot be set: an error, and the sidecar stays', (t) => {
   const resource = join(t.testdir({ data: '' }), 'data');
   const script = `import { tryLock } from ${library};
+    process.umask(0o077);
     for (let i = 0; i < 2; i++) {
-      try { console.log(tryLock(${JSON.stringify(resource)}, { fileMode: 0o600 }) !== null); }
+      try { console.log(tryLock(${JSON.stringify(resource)}, { fileMode: 0o666 }) !== null); }
       catch (e) { console.log(e.code, e.cause.code, e.cause.syscall); }
     }`;
   const { stdout, trace } = runTraced(t, script, {
@@ -167,5 +168,36 @@ await t.test('a mode that cannot be set: an error, and the sidecar stays', (t) =
     trace.some((line) => line.includes('unlink')),
     'others may have locked it already',
   );
+  t.end();
+});
+
+await t.test('a wake-up that is lost is sent again', (t) => {
+  const resource = join(t.testdir({ data: '' }), 'data');
+  // Where a signal meets the waiter between its look at the flag and its call, nothing comes of it.
+  // Here the first one is not even sent.
+  const script = `import { lock, tryLock } from ${library};
+    import { readFileSync, statSync } from 'node:fs';
+    import { setTimeout } from 'node:timers/promises';
+    const held = tryLock(${JSON.stringify(resource)});
+    const inode = ':' + statSync(held.lockPath).ino + ' ';
+    const blocked = async (wanted) => {
+      const lines = () => readFileSync('/proc/locks', 'utf8').split('\\n');
+      for (let i = 0; i < 2000; i++) {
+        if (lines().some((line) => line.includes('->') && line.includes(inode)) === wanted) return true;
+        await setTimeout(1);
+      }
+      return false;
+    };
+    const stop = new AbortController();
+    const wait = lock(${JSON.stringify(resource)}, { signal: stop.signal }).catch(() => 'gone');
+    console.log(await blocked(true));
+    stop.abort();
+    console.log(await wait, await blocked(false));`;
+  const { stdout, trace } = runTraced(t, script, {
+    calls: 'tgkill',
+    inject: 'tgkill:retval=0:when=1',
+  });
+  t.equal(stdout, 'true\ngone true\n');
+  t.match(trace[0], /tgkill\(.*\(INJECTED\)/, 'the first one was lost');
   t.end();
 });

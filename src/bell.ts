@@ -1,0 +1,27 @@
+/**
+ * Something to sleep beside: rung by whatever happens, or by its own clock. A ring that comes before
+ * the sleep is not lost. The sleep keeps the program alive.
+ */
+export class Bell {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  /** Until the next ring, at most `ms`. One at a time. */
+  async wait(ms: number): Promise<void> {
+    if (!this.#rung) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        timer = setTimeout(resolve, ms);
+      });
+      clearTimeout(timer);
+      this.#wake = undefined;
+    }
+    this.#rung = false;
+  }
+}

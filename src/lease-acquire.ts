@@ -1,0 +1,211 @@
+/** From a request for a lease to the lease, or to the reason why not. */
+import { limited, onAbort, timeUp } from './abort.js';
+import { backoff } from './backoff.js';
+import { Bell } from './bell.js';
+import { formatDuration } from './duration.js';
+import { LockError, type LockErrorCode } from './errors.js';
+import { acquireChannel, breakChannel, type LeaseEvent } from './events.js';
+import type { LeaseInfo } from './lease-info.js';
+import { LeaseKeeper, type KeeperContext } from './lease-keeper.js';
+import type { CheckedOptions } from './lease-options.js';
+import { Lease } from './lease.js';
+import { describeHolder } from './owner.js';
+import type { Attempt, Grant, LeaseStore } from './store/store.js';
+
+/** How long to look for the holder's name after a time-out. */
+const nameWithinMs = 100;
+
+/** Waits as the options say. */
+export function acquireLease(
+  context: KeeperContext,
+  attempt: Attempt,
+  options: CheckedOptions,
+): Promise<Lease> {
+  return traced(context, attempt, async (event) => {
+    const { signal, timeout } = options;
+    signal?.throwIfAborted();
+    if (timeout === 0) {
+      const outcome = await context.store.tryAcquire(attempt);
+      if (!('denied' in outcome)) return begin(context, attempt, outcome, options);
+      denial(event, outcome.denied);
+      throw refusal(attempt, outcome.denied);
+    }
+    let last: LeaseInfo | undefined;
+    const denied = (by: LeaseInfo): void => {
+      last = by;
+      denial(event, by);
+    };
+    try {
+      const grant = await limited(timeout, signal, (stop) =>
+        context.store.acquire(attempt, { signal: stop, denied }),
+      );
+      return begin(context, attempt, grant, options);
+    } catch (error) {
+      if (error !== timeUp) throw error;
+      if (last === undefined) {
+        last = await nameHolder(context.store, attempt.name);
+        if (last !== undefined) denial(event, last);
+      }
+      throw timedOut(attempt, timeout, last);
+    }
+  });
+}
+
+/** Tries as often as the options say, with pauses; null when it was in vain. */
+export function tryAcquireLease(
+  context: KeeperContext,
+  attempt: Attempt,
+  options: CheckedOptions,
+): Promise<Lease | null> {
+  return traced(context, attempt, async (event) => {
+    const pauses = backoff(options.backoff);
+    for (let tries = 0; ; tries++) {
+      options.signal?.throwIfAborted();
+      const outcome = await context.store.tryAcquire(attempt);
+      if (!('denied' in outcome)) return begin(context, attempt, outcome, options);
+      denial(event, outcome.denied);
+      if (tries >= options.retries) return null;
+      await pause(pauses.next().value, options.signal);
+    }
+  });
+}
+
+/** Runs `fn` and ends the lease; neither error hides the other. */
+export async function useLease<T>(lease: Lease, fn: (lease: Lease) => T | Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await fn(lease);
+  } catch (error) {
+    try {
+      await lease[Symbol.asyncDispose]();
+    } catch (failure) {
+      throw both(failure, error);
+    }
+    throw error;
+  }
+  await lease[Symbol.asyncDispose]();
+  if (lease.signal.aborted) throw lease.signal.reason;
+  return result;
+}
+
+/** As the `using` declaration has it, where the language does. */
+function both(failure: unknown, error: unknown): Error {
+  const { SuppressedError: Suppressed } = globalThis as {
+    SuppressedError?: SuppressedErrorConstructor;
+  };
+  const message = 'the lease could not be released after an error';
+  if (Suppressed !== undefined) return new Suppressed(failure, error, message);
+  return new AggregateError([error, failure], message);
+}
+
+/** The lease of a grant, which it looks after from now on. */
+function begin(
+  context: KeeperContext,
+  { by }: Attempt,
+  grant: Grant,
+  { renew }: Pick<CheckedOptions, 'renew'>,
+): Lease {
+  if (grant.broken !== null) publishBreak(context.store, grant.broken, by.owner);
+  return new Lease(new LeaseKeeper(context, grant, renew));
+}
+
+/** Tells those who listen that a lease was taken away, and why. */
+export function publishBreak(store: LeaseStore, broken: LeaseInfo, by: string): void {
+  if (!breakChannel.hasSubscribers) return;
+  const { name, id, token, holder, ttl, kind, state } = broken;
+  const event: LeaseEvent = {
+    kind: 'lease',
+    store: store.capabilities.kind,
+    location: store.location,
+    name,
+    id,
+    token,
+    owner: holder?.owner ?? null,
+    by,
+    detached: kind === null ? null : kind === 'detached',
+    ttl,
+    ...(state === 'free' || state === 'frozen' ? {} : { state }),
+  };
+  breakChannel.publish(event);
+}
+
+/** What an event says of a denial. */
+type Denial = Pick<LeaseEvent, 'holder' | 'holderId' | 'holderToken' | 'frozen'>;
+
+/** The last one counts: who waits may see several holders. */
+function denial(event: Denial, { state, holder, id, token }: LeaseInfo): void {
+  event.frozen = state === 'frozen';
+  event.holder = event.frozen ? null : (holder?.owner ?? null);
+  event.holderId = event.frozen ? null : id;
+  event.holderToken = event.frozen ? null : token;
+}
+
+function traced<T>(
+  { store }: KeeperContext,
+  { id, name, ttl, detached, by }: Attempt,
+  run: (event: Denial) => Promise<T>,
+): Promise<T> {
+  if (!acquireChannel.hasSubscribers) return run({});
+  const event: LeaseEvent = {
+    kind: 'lease',
+    store: store.capabilities.kind,
+    location: store.location,
+    name,
+    id,
+    token: null,
+    owner: by.owner,
+    by: by.owner,
+    detached,
+    ttl,
+  };
+  return acquireChannel.tracePromise(() => run(event), event);
+}
+
+/** Whoever holds it, if that can be told at once. */
+async function nameHolder(store: LeaseStore, name: string): Promise<LeaseInfo | undefined> {
+  const bell = new Bell();
+  let info: LeaseInfo | undefined;
+  store.inspect(name).then(
+    (found) => {
+      info = found;
+      bell.ring();
+    },
+    () => {
+      bell.ring();
+    },
+  );
+  await bell.wait(nameWithinMs);
+  return info;
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const bell = new Bell();
+  const unlisten =
+    signal &&
+    onAbort(signal, () => {
+      bell.ring();
+    });
+  await bell.wait(ms);
+  unlisten?.();
+}
+
+function refusal({ name }: Attempt, info: LeaseInfo): LockError {
+  const code = info.state === 'frozen' ? 'ERR_LOCK_FROZEN' : 'ERR_LOCK_HELD';
+  return refused(code, `${name} ${standing(info)}`, info);
+}
+
+function timedOut({ name }: Attempt, timeout: number, info: LeaseInfo | undefined): LockError {
+  const why = info === undefined ? 'is busy' : standing(info);
+  return refused('ERR_LOCK_TIMEOUT', `timed out after ${timeout} ms: ${name} ${why}`, info);
+}
+
+function refused(code: LockErrorCode, message: string, info: LeaseInfo | undefined): LockError {
+  return new LockError(code, message, { holder: info?.holder ?? null });
+}
+
+function standing({ state, holder, leftMs, token, freeze, why }: LeaseInfo): string {
+  const left = leftMs === null ? '' : `, ${formatDuration(leftMs)} left`;
+  if (state === 'frozen') return `is frozen by ${freeze?.owner ?? 'a later version'}${left}`;
+  if (holder === null) return `is held (${why})`;
+  return `is held by ${describeHolder(holder)}${left}, token ${token ?? 'unknown'}`;
+}

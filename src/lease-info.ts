@@ -1,0 +1,94 @@
+/** A name as `inspect` and `list` show it: a verdict in words for people. Pure. */
+import type { Corruption } from './envelope.js';
+import type { Judge } from './expiry.js';
+import type { HolderInfo } from './owner.js';
+import { recordHolder, type Json } from './record.js';
+import type { Judgement, State, Why } from './staleness.js';
+
+/** What is known of a name at one moment. */
+export interface LeaseInfo {
+  readonly name: string;
+  /**
+   * `held`; or takeable: `expired`, `dead` (its holder is), `corrupt` (unreadable, and nobody is
+   * behind it), `free`; or `frozen`: not held, and nobody may take it.
+   */
+  readonly state: State;
+  /** Why that is so, in two or three words. */
+  readonly why: Why | Unknowable;
+  /** Who holds it, or held it last; null when that cannot be read. */
+  readonly holder: HolderInfo | null;
+  readonly id: string | null;
+  readonly token: bigint | null;
+  /** Lives with its process, or outlives it. */
+  readonly kind: 'attached' | 'detached' | null;
+  /** Milliseconds; null: it has none. */
+  readonly ttl: number | null;
+  /** What is left of the TTL, or of the freeze if it is `frozen`; negative when it is over. */
+  readonly leftMs: number | null;
+  /** By which clock; `observed`: by having watched it for as long. */
+  readonly judge: Judge | null;
+  /** The same as a moment of the present wall clock. */
+  readonly until: Date | null;
+  /** What its holder added. */
+  readonly meta: Json | undefined;
+  /** The freeze in force. */
+  readonly freeze: FreezeInfo | null;
+  /** Why it cannot be read. */
+  readonly corruption: Corruption | null;
+}
+
+/** Why nothing is known: no file stands there; its guard stays locked; the system refused. */
+export type Unknowable = 'not a regular file' | 'guard busy' | 'unreadable file';
+
+/** Nobody new is granted the lease. */
+export interface FreezeInfo {
+  /** Null when the freeze was written by a later version. */
+  readonly owner: string | null;
+  readonly since: Date | null;
+  readonly leftMs: number | null;
+}
+
+/** A judgement for people. */
+export function leaseInfo(name: string, judgement: Judgement): LeaseInfo {
+  const { state, why, record, leftMs, judge, until, corruption, freeze } = judgement;
+  return {
+    name,
+    state,
+    why,
+    holder: record && recordHolder(record),
+    id: record?.id ?? null,
+    token: record?.token ?? null,
+    kind: record?.kind ?? null,
+    ttl: record?.ttl ?? null,
+    leftMs,
+    judge,
+    until: until === null ? null : new Date(until),
+    meta: record?.meta,
+    freeze: freeze && {
+      owner: freeze.freeze?.owner ?? null,
+      since: freeze.freeze && new Date(freeze.freeze.since),
+      leftMs: freeze.leftMs,
+    },
+    corruption,
+  };
+}
+
+/** Somebody may hold it, nobody can tell. */
+export function unknowable(name: string, why: Unknowable): LeaseInfo {
+  return {
+    name,
+    state: 'held',
+    why,
+    holder: null,
+    id: null,
+    token: null,
+    kind: null,
+    ttl: null,
+    leftMs: null,
+    judge: null,
+    until: null,
+    meta: undefined,
+    freeze: null,
+    corruption: null,
+  };
+}

@@ -1,0 +1,250 @@
+/**
+ * Keeps a lease that was granted: renews it, notices its loss, gives it back.
+ *
+ * It is renewed at a third of its TTL, one renewal in flight. Its loss is noticed by a refused
+ * renewal, by the look once a second, or when somebody asks. Lost means that somebody was granted the
+ * name or broke the lease. A renewal that merely comes late revives it, where the store can do that;
+ * else it is over at the deadline that its holder computed: the monotonic time before the last renewal
+ * was sent, and the TTL.
+ *
+ * What is asked of the store goes one after the other, for all of it works on the same open file.
+ */
+import { LockError } from './errors.js';
+import { lostChannel, releaseChannel, renewChannel, type LeaseEvent } from './events.js';
+import { unwatch, watch } from './lease-watch.js';
+import type { Grant, LeaseStore } from './store/store.js';
+
+/** The longest delay setTimeout takes; a longer one would fire at once. */
+const maxDelay = 2 ** 31 - 1;
+
+/** After a renewal that failed for a reason that may pass. */
+const shortestRetryMs = 50;
+
+/** What a keeper needs of its `Leases`. */
+export interface KeeperContext {
+  readonly store: LeaseStore;
+  /** Milliseconds; the clock that TTLs are measured by. */
+  readonly now: () => number;
+}
+
+export class LeaseKeeper {
+  readonly #store: LeaseStore;
+  readonly #now: () => number;
+  readonly #renews: boolean;
+  #grant: Grant;
+  #state: 'held' | 'released' | 'lost' = 'held';
+  /** By #now; undefined without a TTL. */
+  #deadline: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #controller: AbortController | undefined;
+  #loss: LockError | undefined;
+  /** The last of what is under way; undefined when nothing is. */
+  #tail: Promise<unknown> | undefined;
+  #renewal: Promise<void> | undefined;
+  #ending: Promise<'released' | 'lost'> | undefined;
+  #letGo = false;
+
+  constructor({ store, now }: KeeperContext, grant: Grant, renews: boolean) {
+    this.#store = store;
+    this.#now = now;
+    this.#grant = grant;
+    this.#renews = renews && !grant.detached && grant.ttl !== null;
+    this.#setDeadline(grant.since, grant.ttl);
+    if (!grant.detached) watch(this);
+    this.#schedule();
+  }
+
+  get grant(): Grant {
+    return this.#grant;
+  }
+
+  get held(): boolean {
+    return this.#state === 'held' && this.#ending === undefined;
+  }
+
+  /** It was detached on purpose: the end of its scope is not its end. */
+  get letGo(): boolean {
+    return this.#letGo;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#loss !== undefined) this.#controller.abort(this.#loss);
+    return this.#controller.signal;
+  }
+
+  get descriptor(): number | undefined {
+    return this.held ? this.#store.descriptor?.(this.#grant) : undefined;
+  }
+
+  /** Whoever asks while a renewal is in flight gets that one's answer. */
+  renew(): Promise<void> {
+    this.#renewal ??= this.#inTurn(() => this.#renewOnce()).finally(() => {
+      this.#renewal = undefined;
+    });
+    return this.#renewal;
+  }
+
+  assertHeld(): void {
+    this.#checkState();
+    const now = this.#now();
+    const late = this.#deadline !== undefined && now >= this.#deadline;
+    if (late && this.#tail !== undefined) throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
+    if (late) {
+      const renewed = this.#store.renewNow?.(this.#grant);
+      if (renewed === false) throw this.#lose();
+      if (renewed === true) {
+        this.#setDeadline(now, this.#grant.ttl);
+        this.#publishRenewal();
+        return;
+      }
+    }
+    const still = this.#store.look?.(this.#grant);
+    if (still === false && this.#tail === undefined) throw this.#lose();
+    if (late) throw this.#error('ERR_LOCK_LOST', 'is past its TTL; a renewal may revive it');
+    if (still === undefined && this.#store.look !== undefined) {
+      throw this.#error('ERR_LOCK_BUSY', 'cannot be looked at now');
+    }
+  }
+
+  detach(ttl: number): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#grant = await this.#store.detach(this.#grant, ttl);
+      this.#stop();
+      this.#letGo = true;
+      this.#setDeadline(this.#grant.since, this.#grant.ttl);
+      this.#publishRenewal({ detaching: true });
+    });
+  }
+
+  release(): Promise<'released' | 'lost'> {
+    this.#ending ??= this.#end().catch((error: unknown) => {
+      this.#ending = undefined;
+      throw error;
+    });
+    return this.#ending;
+  }
+
+  /** Once a second. */
+  lookAfter(): void {
+    // While a transaction is under way the name may name another file that is ours as well.
+    if (this.#state !== 'held' || this.#tail !== undefined) return;
+    if (this.#store.look?.(this.#grant) === false) this.#lose();
+  }
+
+  /** Runs it when all before it is done, if the lease is still held then. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#checkState();
+    const mine = this.#after(this.#tail, work);
+    this.#tail = mine;
+    try {
+      return await mine;
+    } finally {
+      if (this.#tail === mine) this.#tail = undefined;
+    }
+  }
+
+  async #after<T>(before: Promise<unknown> | undefined, work: () => Promise<T>): Promise<T> {
+    await before?.catch(() => undefined);
+    this.#checkState();
+    try {
+      return await work();
+    } catch (error) {
+      if (isLoss(error)) throw this.#lose();
+      throw error;
+    }
+  }
+
+  async #renewOnce(): Promise<void> {
+    const since = this.#now();
+    try {
+      this.#setDeadline(since, await this.#store.renew(this.#grant));
+    } catch (error) {
+      if (!isLoss(error)) this.#publishRenewal({ error }); // a loss is told of as such
+      throw error;
+    }
+    this.#publishRenewal();
+    this.#schedule();
+  }
+
+  async #end(): Promise<'released' | 'lost'> {
+    this.#stop();
+    await this.#tail?.catch(() => undefined);
+    if (this.#state === 'lost') return 'lost';
+    this.#state = 'released';
+    if (await this.#store.release(this.#grant)) {
+      if (releaseChannel.hasSubscribers) releaseChannel.publish(this.#event());
+      return 'released';
+    }
+    this.#state = 'held';
+    this.#lose();
+    return 'lost';
+  }
+
+  /** It is somebody else's. Returns why, to be thrown. */
+  #lose(): LockError {
+    if (this.#state !== 'held') return this.#loss ?? this.#error('ERR_LOCK_LOST', 'was released');
+    this.#state = 'lost';
+    this.#stop();
+    this.#loss = this.#error('ERR_LOCK_LOST', 'was lost: somebody broke it, or took it over');
+    const close = (): void => {
+      this.#store.forget(this.#grant);
+    };
+    if (this.#tail === undefined) close();
+    else this.#tail.then(close, close);
+    if (lostChannel.hasSubscribers) lostChannel.publish(this.#event());
+    this.#controller?.abort(this.#loss);
+    return this.#loss;
+  }
+
+  #checkState(): void {
+    if (this.#state === 'lost') throw this.#lose();
+    if (!this.held) throw this.#error('ERR_LOCK_LOST', 'was released');
+  }
+
+  #setDeadline(since: number, ttl: number | null): void {
+    this.#deadline = ttl === null || ttl === Infinity ? undefined : since + ttl;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    unwatch(this);
+  }
+
+  #schedule(delay = (this.#grant.ttl ?? 0) / 3): void {
+    if (!this.#renews || this.#grant.detached || !this.held) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#renewQuietly(), Math.min(delay, maxDelay)).unref();
+  }
+
+  /** From the timer: nothing is thrown, and it goes on. */
+  async #renewQuietly(): Promise<void> {
+    try {
+      await this.renew();
+    } catch {
+      if (this.#state !== 'held') return;
+      const { revives } = this.#store.capabilities;
+      if (!revives && this.#deadline !== undefined && this.#now() >= this.#deadline) this.#lose();
+      else this.#schedule(Math.max(shortestRetryMs, (this.#grant.ttl ?? 0) / 10));
+    }
+  }
+
+  #publishRenewal(more?: Pick<LeaseEvent, 'error' | 'detaching'>): void {
+    if (renewChannel.hasSubscribers) renewChannel.publish({ ...this.#event(), ...more });
+  }
+
+  #event(): LeaseEvent {
+    const { capabilities, location } = this.#store;
+    const { name, id, token, owner, detached, ttl } = this.#grant;
+    const where = { kind: 'lease', store: capabilities.kind, location, name } as const;
+    return { ...where, id, token, owner, by: owner, detached, ttl };
+  }
+
+  #error(code: 'ERR_LOCK_LOST' | 'ERR_LOCK_BUSY', what: string): LockError {
+    return new LockError(code, `the lease ${this.#grant.name} ${what}`);
+  }
+}
+
+function isLoss(error: unknown): boolean {
+  return error instanceof LockError && error.code === 'ERR_LOCK_LOST';
+}

@@ -1,0 +1,150 @@
+/**
+ * One name in one folder: what is there, judged, and the attempt to be granted it.
+ */
+import { wallTime, type Clock } from '../clock.js';
+import type { Now } from '../expiry.js';
+import { parseFreeze } from '../freeze.js';
+import { leaseInfo, type LeaseInfo } from '../lease-info.js';
+import { dropHandle, takeHandle, type Handle } from '../native.js';
+import { readClocks } from '../now.js';
+import { endOf, parsePrevious, previousLease, type PreviousLease } from '../previous.js';
+import { encodeRecord, parseRecord } from '../record.js';
+import { takeable, verdict, type Judgement } from '../staleness.js';
+import {
+  transact,
+  type Change,
+  type Expectation,
+  type LeaseFiles,
+  type Patience,
+  type Result,
+  type Snapshot,
+} from '../transaction.js';
+import { FileGrant, recordOf } from './file-grant.js';
+import type { Sightings } from './sightings.js';
+import type { Attempt } from './store.js';
+
+/** What was found, when, and what it means. */
+export interface View {
+  readonly found: Snapshot;
+  readonly judgement: Judgement;
+  readonly now: Now;
+}
+
+export class Place {
+  constructor(
+    readonly name: string,
+    readonly files: LeaseFiles,
+    readonly clock: Clock | undefined,
+    readonly sightings: Sightings,
+  ) {}
+
+  /** All clocks, for records. */
+  now(): Now {
+    return readClocks(this.clock);
+  }
+
+  /** The clock that a holder measures its TTL by. */
+  time(): number {
+    return this.clock === undefined ? performance.now() : wallTime(this.clock);
+  }
+
+  /** What is there; with a handle, the record is left open in it. */
+  async look(handle?: Handle, patience?: Patience): Promise<View> {
+    const change = { kind: 'look', open: handle !== undefined } as const;
+    const { found } = await this.swap({ record: 'anything' }, change, handle, patience);
+    return this.judge(found);
+  }
+
+  /** One transaction. `handle` is the holder's own, where the change needs it. */
+  async swap(
+    expect: Expectation,
+    change: Change,
+    handle?: Handle,
+    patience?: Patience,
+  ): Promise<Result> {
+    if (handle !== undefined) return transact(this.files, expect, change, handle, patience);
+    const scratch = takeHandle();
+    try {
+      return await transact(this.files, expect, change, scratch, patience);
+    } finally {
+      dropHandle(scratch);
+    }
+  }
+
+  /** Takes the lease if it can be taken; else what is in the way. */
+  async attempt(attempt: Attempt, patience?: Patience): Promise<FileGrant | View> {
+    const attach = !attempt.detached;
+    const durable = attempt.durable || attempt.detached;
+    const handle = takeHandle();
+    let live: Handle | undefined;
+    let expect: Expectation = { record: 'absent', freeze: null };
+    let stale: View | undefined;
+    try {
+      for (;;) {
+        const since = this.time();
+        const record = recordOf(attempt, this.now());
+        const change = { kind: 'grant', record: encodeRecord(record), attach, durable } as const;
+        const result = await transact(this.files, expect, change, handle, patience);
+        if (result.done && result.grant !== undefined) {
+          if (attach) live = handle;
+          const { token, record: bytes } = result.grant;
+          const before = this.#before(result.found, stale);
+          const parts = { files: this.files, record, token, bytes, handle: live, durable, since };
+          return new FileGrant({ ...parts, ...before });
+        }
+        stale = this.judge(result.found);
+        if (!takeable(stale.judgement.state)) return stale;
+        expect = expectation(stale);
+      }
+    } finally {
+      if (live === undefined) dropHandle(handle);
+    }
+  }
+
+  judge(found: Snapshot, now = this.now(), freeze = found.freeze): View {
+    const { base } = this.files;
+    const recordSeenSinceMs = this.sightings.since(`${base}.lock`, found.record, now.monotonicMs);
+    const freezeSeenSinceMs = this.sightings.since(`${base}.freeze`, found.freeze, now.monotonicMs);
+    const judgement = verdict(
+      {
+        name: this.name,
+        record: found.record && parseRecord(found.record),
+        liveness: found.alive ? 'alive' : 'none',
+        freeze: freeze && parseFreeze(freeze),
+        ...(recordSeenSinceMs === undefined ? {} : { recordSeenSinceMs }),
+        ...(freezeSeenSinceMs === undefined ? {} : { freezeSeenSinceMs }),
+      },
+      now,
+    );
+    return { found, judgement, now };
+  }
+
+  info({ judgement }: View): LeaseInfo {
+    return leaseInfo(this.name, judgement);
+  }
+
+  /** What was taken away: what the lease had come to by itself, whatever freeze is in force. */
+  infoOfBroken(view: View): LeaseInfo {
+    const { freeze } = this.info(view);
+    return { ...this.info(this.judge(view.found, view.now, null)), freeze };
+  }
+
+  #before(
+    found: Snapshot,
+    stale: View | undefined,
+  ): { previous: PreviousLease | null; broken: LeaseInfo | null } {
+    if (found.record === null || stale === undefined) {
+      return { previous: parsePrevious(found.note, this.now().wallMs), broken: null };
+    }
+    const { beneath, record } = stale.judgement;
+    const previous = previousLease(endOf(beneath), record, stale.now.wallMs, null);
+    return { previous, broken: this.info(stale) };
+  }
+}
+
+/** Exactly what was judged; the freeze too, which may be one that is over. */
+export function expectation({ found, judgement }: View): Expectation {
+  const { beneath } = judgement;
+  const record = found.record ?? 'absent';
+  return { record, dead: beneath === 'dead' || beneath === 'corrupt', freeze: found.freeze };
+}

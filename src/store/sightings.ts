@@ -1,0 +1,29 @@
+/**
+ * Since when a file has been seen unchanged. Where no clock of the record can be compared with ours,
+ * whoever has seen it so for a whole TTL has seen it go unrenewed.
+ */
+interface Sighting {
+  readonly bytes: Buffer;
+  readonly sinceMs: number;
+}
+
+/** More names than anybody watches at a time; a forgotten one is watched anew. */
+const capacity = 1024;
+
+export class Sightings {
+  readonly #seen = new Map<string, Sighting>();
+
+  /** Notes what is there now (by one's own monotonic clock), and since when it has been so. */
+  since(path: string, bytes: Buffer | null, nowMs: number): number | undefined {
+    const last = this.#seen.get(path);
+    if (bytes !== null && last?.bytes.equals(bytes) === true) return last.sinceMs;
+    this.#seen.delete(path);
+    if (bytes === null) return undefined;
+    this.#seen.set(path, { bytes, sinceMs: nowMs });
+    if (this.#seen.size > capacity) {
+      const [oldest = ''] = this.#seen.keys();
+      this.#seen.delete(oldest);
+    }
+    return nowMs;
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * The tests of leases can fail: wrong copies of the library, and what the herds, the order and the
+ * freezes look for is found in each. A mutant is given several rounds, for a race need not be lost in
+ * the first one.
+ */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+
+import { meet } from '../helpers/herd.js';
+import { untilInLine } from '../helpers/kernel.js';
+import { everyMutant } from '../helpers/counting.js';
+import { LeasePeer, now, type Where } from '../helpers/lease-peer.js';
+import { mutateLibrary, type Mutation } from '../helpers/package-copy.js';
+import { regressions, Witness } from '../helpers/witness.js';
+
+interface Mutant {
+  name: string;
+  mutations: Mutation[];
+  /** True when the mutant has shown itself. */
+  caught: (peers: LeasePeer[], dir: string, t: Test) => Promise<boolean>;
+}
+
+const mutants: Mutant[] = [
+  {
+    name: 'what was judged is not compared with what is there',
+    mutations: [
+      {
+        file: 'lib/store/place.js',
+        from: "return { record, dead: beneath === 'dead' || beneath === 'corrupt', freeze: found.freeze };",
+        to: "return { record: 'anything' };",
+      },
+    ],
+    async caught(peers) {
+      // A herd meets what is expired; the second of two sees the witness where the first one is.
+      const [late] = peers;
+      for (let round = 0; round < 50; round++) {
+        const name = `name ${round}`;
+        const held = await late?.acquire(name, { ttl: 1, detached: true });
+        if (held === undefined) break;
+        const { winners, met } = await meet(peers, name, round);
+        if (winners > 1 && met > 0) return true;
+      }
+      return false;
+    },
+  },
+  {
+    name: 'a release removes whatever is there',
+    mutations: [
+      {
+        file: 'lib/store/holding.js',
+        from: 'const { done, found } = await place.swap({ record: { own: own.bytes } }, change, own.handle);',
+        to: "const { done, found } = await place.swap({ record: 'anything' }, change, own.handle);",
+      },
+    ],
+    async caught([late, successor]) {
+      const held = await late?.acquire('name', { ttl: 50, renew: false });
+      const next = await successor?.acquire('name', { ttl: 60_000 });
+      if (held === undefined || next === undefined) return false;
+      const ended = await late?.release(held);
+      const still = await successor?.inspect('name');
+      return ended !== 'lost' || still?.token !== next.token;
+    },
+  },
+  {
+    name: 'a grant of what is free does not mind a freeze',
+    mutations: [
+      {
+        file: 'lib/store/place.js',
+        from: "let expect = { record: 'absent', freeze: null };",
+        to: "let expect = { record: 'absent' };",
+      },
+    ],
+    async caught([freezer, ...others]) {
+      for (let second = 0; second < 10; second++) {
+        const end = now() + 500_000;
+        const hammering = others.map((peer) => peer.hammer('name', end));
+        const frosts = (await freezer?.frosts('name', end)) ?? [];
+        const grants = (await Promise.all(hammering)).flat();
+        const slipped = frosts.some(({ from, to, token }) =>
+          grants.some((g) => g.at > from && g.at < to && g.token !== token),
+        );
+        if (slipped) return true;
+      }
+      return false;
+    },
+  },
+  {
+    name: 'nobody waits in line',
+    mutations: [
+      { file: 'lib/store/waiting.js', from: 'let turn = passNow(gate);', to: 'let turn = {};' },
+      { file: 'lib/store/waiting.js', from: 'leave(turn);', to: '' },
+    ],
+    async caught([holder, ...waiters]) {
+      for (let round = 0; round < 20; round++) {
+        const held = await holder?.acquire('name');
+        const waits = [];
+        for (const peer of waiters) {
+          const sent = peer.acquire('name');
+          waits.push(sent.then((lease) => peer.release(lease).then(() => lease.token)));
+          await peer.inspect('name'); // in its turn: that one waits by now
+        }
+        if (held !== undefined) await holder?.release(held);
+        if (regressions(await Promise.all(waits)) > 0) return true;
+      }
+      return false;
+    },
+  },
+  {
+    name: 'nobody looks past a head of the line that is stopped',
+    mutations: [
+      {
+        file: 'lib/store/turnstile.js',
+        from: 'if (!place.isFirst())',
+        to: 'if (true)',
+      },
+    ],
+    async caught([holder, head, next], dir) {
+      const held = await holder?.acquire('name');
+      const waits = [head?.acquire('name')];
+      await untilInLine(join(dir, 'name'), 1);
+      waits.push(next?.acquire('name'));
+      await untilInLine(join(dir, 'name'), 2);
+      for (const wait of waits) wait?.catch(() => undefined); // they end with the test
+      head?.signal('SIGSTOP');
+      if (held !== undefined) await holder?.release(held);
+      const late = sleep(4000, true);
+      return Promise.race([late, waits[1]?.then(() => false) ?? false]);
+    },
+  },
+];
+
+const witness = new Witness(t);
+for (const { name, mutations, caught } of everyMutant ? mutants : mutants.slice(0, 2)) {
+  await t.test(name, async (t) => {
+    const root = mutateLibrary(t, mutations);
+    const dir = join(t.testdir(), 'leases');
+    const where: Where = { leases: { dir } };
+    const peers = await LeasePeer.startAll(t, 6, where, { root, witness });
+    t.ok(await caught(peers, dir, t), 'caught');
+  });
+}

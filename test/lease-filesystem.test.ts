@@ -1,0 +1,69 @@
+/** Leases in a folder of another machine: refused, unless the caller takes the responsibility. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+
+import type { FilesystemInfo } from '../src/filesystem.js';
+import { Leases } from '../src/index.js';
+import * as native from '../src/native.js';
+
+type FolderModule = typeof import('../src/folder.js');
+type TransactionModule = typeof import('../src/transaction.js');
+type PlaceModule = typeof import('../src/store/place.js');
+type StoreModule = typeof import('../src/store/file-store.js');
+
+/** The store of a system whose statfs(2) says this, whatever the path. */
+async function storeOn(t: Test, facts: Partial<FilesystemInfo>): Promise<StoreModule['FileStore']> {
+  const info: FilesystemInfo = { type: '', source: '', magic: 0, remote: false, ...facts };
+  const addon = Object.create(native.addon, { fsInfo: { value: () => info } }) as object;
+  const folder = await t.mockImport<FolderModule>('../src/folder.js', {
+    '../src/native.js': { ...native, addon },
+  });
+  const transaction = await t.mockImport<TransactionModule>('../src/transaction.js', {
+    '../src/folder.js': folder,
+  });
+  const place = await t.mockImport<PlaceModule>('../src/store/place.js', {
+    '../src/transaction.js': transaction,
+  });
+  const store = await t.mockImport<StoreModule>('../src/store/file-store.js', {
+    '../src/store/place.js': place,
+  });
+  return store.FileStore;
+}
+
+const foreign: Record<string, Partial<FilesystemInfo>> = {
+  FUSE: { magic: 0x65735546 },
+  'fuse.sshfs': { type: 'fuse.sshfs', source: 'alice@server:/home', magic: 0x65735546 },
+  NFS: { magic: 0x6969 },
+  '9p': { magic: 0x01021997 },
+};
+
+for (const [name, facts] of Object.entries(foreign)) {
+  await t.test(name, async (t) => {
+    const FileStore = await storeOn(t, facts);
+    const dir = join(t.testdir(), 'leases');
+    const strict = new Leases({ store: new FileStore({ dir }) });
+    const path = join(dir, 'build.guard');
+    const refusal = { code: 'ERR_LOCK_FS_UNSUPPORTED', path };
+    for (const detached of [false, true]) {
+      const options = { detached, ttl: '1h' };
+      await t.rejects(strict.acquire('build', options), refusal);
+      await t.rejects(strict.acquire('build', { ...options, timeout: 0 }), refusal);
+      await t.rejects(strict.tryAcquire('build', options), refusal);
+    }
+    await t.rejects(strict.freeze('build', { ttl: '1h' }), refusal);
+    t.notOk(existsSync(dir), 'nothing was made there');
+
+    const willing = new Leases({ store: new FileStore({ dir, network: 'allow' }) });
+    const lease = await willing.acquire('build', { ttl: '1h' });
+    t.match(await willing.inspect('build'), { state: 'held', token: lease.token });
+    await t.rejects(strict.tryAcquire('build'), refusal, 'what others allow is not allowed to all');
+    t.equal(await lease.release(), 'released');
+  });
+}
+
+await t.test('a filesystem of this host', async (t) => {
+  const FileStore = await storeOn(t, { type: 'ext4', source: '/dev/vda', magic: 0xef53 });
+  const leases = new Leases({ store: new FileStore({ dir: t.testdir() }) });
+  t.equal(await (await leases.acquire('build')).release(), 'released');
+});

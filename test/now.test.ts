@@ -1,0 +1,105 @@
+/** Readings of the clocks, and what a time namespace adds to them. */
+import * as fs from 'node:fs';
+import t, { type Test } from 'tap';
+
+import { Leases } from '../src/index.js';
+import { addon } from '../src/native.js';
+
+type NowModule = typeof import('../src/now.js');
+type PlaceModule = typeof import('../src/store/place.js');
+type StoreModule = typeof import('../src/store/file-store.js');
+
+interface Proc {
+  /** Of /proc/self/timens_offsets; null: it cannot be read. */
+  offsets: string | null;
+  ours?: string;
+  children?: string;
+}
+
+/** node:fs of a process in such a namespace. */
+function proc({ offsets, ours = 'time:[1]', children = 'time:[1]' }: Proc): object {
+  const readFileSync = (path: string, encoding: BufferEncoding): string => {
+    if (path !== '/proc/self/timens_offsets') return fs.readFileSync(path, encoding);
+    if (offsets === null) throw new Error('EACCES');
+    return offsets;
+  };
+  const readlinkSync = (path: string): string => {
+    if (path === '/proc/self/ns/time') return ours;
+    return path === '/proc/self/ns/time_for_children' ? children : fs.readlinkSync(path);
+  };
+  return { 'node:fs': { ...fs, readFileSync, readlinkSync } };
+}
+
+async function clocksIn(t: Test, where: Proc): Promise<ReturnType<NowModule['readClocks']>> {
+  const { readClocks } = await t.mockImport<NowModule>('../src/now.js', proc(where));
+  return readClocks(undefined);
+}
+
+async function leasesIn(t: Test, where: Proc, dir: string): Promise<Leases> {
+  const now = await t.mockImport<NowModule>('../src/now.js', proc(where));
+  const place = await t.mockImport<PlaceModule>('../src/store/place.js', { '../src/now.js': now });
+  const { FileStore } = await t.mockImport<StoreModule>('../src/store/file-store.js', {
+    '../src/store/place.js': place,
+  });
+  return new Leases({ store: new FileStore({ dir }) });
+}
+
+const skip = process.platform !== 'linux' && 'time namespaces are those of Linux';
+
+await t.test('the offsets of the namespace are taken off', { skip }, async (t) => {
+  for (const [offsets, monotonic, boottime] of [
+    ['monotonic           0         0\nboottime            0         0\n', 0, 0],
+    ['monotonic        5000         0\nboottime        90000         0\n', 5e6, 9e7],
+    ['monotonic          -5 250000000\nboottime           -1         1\n', -4750, -999.999999],
+    ['1 7 0\n7 3 500000000\n', 7000, 3500],
+  ] as const) {
+    const [monotonicMs, boottimeMs] = addon.bootClock();
+    const now = await clocksIn(t, { offsets });
+    const nearly = (one: number, other: number): boolean => Math.abs(one - other) < 60_000;
+    t.ok(nearly(now.monotonicMs + monotonic, monotonicMs), offsets);
+    t.ok(nearly(now.boottimeMs + boottime, boottimeMs));
+    t.equal(now.timeNamespace, 'host');
+  }
+});
+
+await t.test('without offsets a reading means something only in its namespace', async (t) => {
+  const { timeNamespace } = addon.bootIdentity();
+  for (const where of [
+    { offsets: null },
+    { offsets: '' },
+    { offsets: 'monotonic 1 2\n' },
+    { offsets: 'monotonic one 0\nboottime two 0\n' },
+    { offsets: 'monotonic 0 0\nboottime 0 0\n', children: 'time:[2]' },
+  ]) {
+    const now = await clocksIn(t, where);
+    t.equal(now.timeNamespace, timeNamespace === '' ? null : timeNamespace, JSON.stringify(where));
+  }
+});
+
+await t.test(
+  "a lease of another namespace is judged by one's own watching",
+  { skip },
+  async (t) => {
+    const dir = t.testdir();
+    const zero = 'monotonic 0 0\nboottime 0 0\n';
+    const host = await leasesIn(t, { offsets: zero }, dir);
+    const stranger = await leasesIn(t, { offsets: null }, dir);
+    for (const [holder, other] of [
+      [host, stranger],
+      [stranger, host],
+    ] as const) {
+      for (const detached of [true, false]) {
+        const lease = await holder.acquire('build', { ttl: '1h', detached });
+        // A deadline is in whole milliseconds: in the first one it is further away than a TTL.
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        t.match(await holder.inspect('build'), { state: 'held', judge: 'boot' });
+        const first = await other.inspect('build');
+        t.match(first, { state: 'held', judge: 'observed' });
+        t.ok(Math.abs((first?.leftMs ?? 0) - 3_600_000) < 1, 'a full TTL from the first sight');
+        const later = await other.inspect('build');
+        t.ok((later?.leftMs ?? 0) < (first?.leftMs ?? 0), 'and it goes on from there');
+        await lease.release();
+      }
+    }
+  },
+);
