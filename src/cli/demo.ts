@@ -1,6 +1,7 @@
 /** `npm run demo`: the command `holdfast demo` as a program of its own. */
-import { demoCommand } from './demo-command.js';
+import { main } from './main.js';
 
-void demoCommand(process.argv.slice(2), process.stdout, process.stderr).then((code) => {
+const { argv, env, stdout: output, stderr: errors } = process;
+void main(['demo', ...argv.slice(2)], { output, errors, env }).then((code) => {
   process.exitCode = code;
 });

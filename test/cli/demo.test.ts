@@ -83,7 +83,7 @@ void t.test('wrong usage is 64, and says so on stderr', async (t) => {
     const { code, out, err, left } = await demo(t, args);
     t.equal(code, 64, args.join(' '));
     t.equal(out, '');
-    t.match(err, /^holdfast demo: .+\nTry --help\.\n$/);
+    t.match(err, /^holdfast demo: .+\nTry: holdfast demo --help\n$/);
     t.same(left, []);
   }
 });

@@ -1,0 +1,137 @@
+/**
+ * A command as a child process: started, sent signals, ended.
+ *
+ * It keeps this process's stdin, stdout and stderr. If stdin is a terminal it stays in our process
+ * group, for only the group in the foreground may read from the terminal; what the terminal sends at
+ * Ctrl-C and Ctrl-\ reaches it without us. Otherwise it is put into a session of its own, so that it
+ * and all that it starts can be sent a signal at once.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fstatSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+import { addon } from '../native.js';
+import { signalExitCode } from './exit-codes.js';
+
+/** What shells answer. */
+const notFound = 127;
+const notExecutable = 126;
+
+/** Want of something else than a command that can be run. */
+const shortages = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+/** The longest delay setTimeout takes; a longer one would fire at once. */
+const maxDelay = 2 ** 31 - 1;
+
+/** How often to see whether a process that was told to end is gone. */
+const lookMs = 20;
+
+/**
+ * Where the child finds the descriptor that it inherits, or the first number above that is not taken.
+ * Scripts redirect 3 to 9 without looking, shells keep their own above 10 and below 64; and a child
+ * that is Node.js closes the low ones before it starts another program.
+ */
+const inheritedAt = 99;
+
+const windows = process.platform === 'win32';
+
+/** What a child is given besides the terminal. */
+export interface Inheritance {
+  readonly env: NodeJS.ProcessEnv;
+  /** Kept open by the child, and by whoever it starts. */
+  readonly descriptor: number | undefined;
+}
+
+/** How it ended: an exit code, with a message when it did not even start. */
+export interface End {
+  readonly code: number;
+  readonly message?: string;
+}
+
+export class Child {
+  readonly ended: Promise<End>;
+  readonly #process: ChildProcess | undefined;
+  readonly #group: boolean;
+  readonly #terminal: boolean;
+
+  constructor([file = '', ...args]: readonly string[], { env, descriptor }: Inheritance) {
+    this.#terminal = isatty(0);
+    this.#group = !this.#terminal && !windows;
+    const stdio: ('inherit' | 'ignore' | number)[] = ['inherit', 'inherit', 'inherit'];
+    if (descriptor !== undefined) {
+      const at = freeNumber();
+      while (stdio.length < at) stdio.push('ignore'); // nothing is opened there
+      stdio.push(descriptor);
+    }
+    try {
+      this.#process = spawn(file, args, { env, stdio, detached: this.#group });
+      this.ended = ending(this.#process, file);
+      // It may have ended by now, and then cannot be bound to us; no other failure is known.
+      if (this.#process.pid !== undefined) addon.dieWithUs(this.#process.pid);
+    } catch (error) {
+      this.ended = Promise.resolve(notStarted(error, file));
+    }
+  }
+
+  /** Passes a signal on that we were sent. */
+  pass(signal: NodeJS.Signals): void {
+    // Whoever presses a key means what is in the foreground, and all of that has got it already.
+    const fromKeys = signal === 'SIGINT' || signal === 'SIGQUIT';
+    if (windows || (this.#terminal && fromKeys)) return;
+    this.#send(signal);
+  }
+
+  /** SIGTERM, and after a while SIGKILL; resolves when all that can be reached is gone or killed. */
+  async stop(killAfterMs: number): Promise<void> {
+    const deadline = performance.now() + Math.min(killAfterMs, maxDelay);
+    this.#send('SIGTERM');
+    this.#send('SIGCONT'); // one that is stopped would not hear it
+    for (let left = killAfterMs; left > 0 && this.#send(0); left = deadline - performance.now()) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(lookMs, left)));
+    }
+    this.#send('SIGKILL');
+    await this.ended;
+  }
+
+  /** False when nobody is left to be sent anything. */
+  #send(signal: NodeJS.Signals | 0): boolean {
+    const { pid } = this.#process ?? {};
+    if (pid === undefined) return false;
+    try {
+      // By way of its object, for a number may be given away again; that of a group is not as long
+      // as somebody is in it.
+      return this.#group ? process.kill(-pid, signal) : (this.#process?.kill(signal) ?? false);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+  }
+}
+
+function ending(process: ChildProcess, file: string): Promise<End> {
+  return new Promise((resolve) => {
+    // Node reports an end by a real-time signal as exit code 0; nothing tells the two apart.
+    process.once('exit', (code, signal) => {
+      resolve({ code: signal === null ? (code ?? 0) : signalExitCode(signal) });
+    });
+    process.on('error', (error) => {
+      if (process.pid === undefined) resolve(notStarted(error, file)); // else a signal was not sent
+    });
+  });
+}
+
+function notStarted(error: unknown, file: string): End {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' || file === '') return { code: notFound, message: `${file}: not found` };
+  if (code === 'EACCES') return { code: notExecutable, message: `${file}: permission denied` };
+  return { code: shortages.has(code) ? 1 : notExecutable, message };
+}
+
+function freeNumber(): number {
+  for (let number = inheritedAt; ; number++) {
+    try {
+      fstatSync(number); // a guard in a guard has inherited one
+    } catch {
+      return number;
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/** docs/cli.md, made of the same definitions as `--help`: `npm run docs:cli`. */
+import { exitCodeTexts } from './exit-codes.js';
+import { commonOptions, shownSpecs, type CommandSpec, type OptionSpec } from './specs.js';
+
+/** The whole page, as Markdown. */
+export function reference(): string {
+  return [
+    '<!-- Made by npm run docs:cli from src/cli; do not edit. -->',
+    '# The command',
+    introduction,
+    '## Exit codes',
+    table(
+      ['code', 'meaning'],
+      exitCodeTexts.map(([code, text]) => [String(code), text]),
+    ),
+    'A command that a signal ended exits with 128 and its number: 130 for Ctrl-C. One whose reader went away, as in `holdfast status | head -0`, exits with 141.',
+    '## Options of every command',
+    options(commonOptions),
+    ...shownSpecs.flatMap(command),
+  ].join('\n\n');
+}
+
+const introduction = `
+\`holdfast\` takes, shows and ends leases (see [leases.md](leases.md)) from a shell.
+
+**Where.** The leases are in \`HOLDFAST_ROOT\` (or \`LOKT_ROOT\`); else in \`holdfast/\` of git's common directory, which all worktrees of a repository share; else in the nearest \`.holdfast/\` upwards; else in \`./.holdfast\`. \`--root\` comes before all of them.
+
+**Who.** The owner is \`--owner\`, else \`HOLDFAST_OWNER\` (or \`LOKT_OWNER\`), else \`user@host\`. Only an owner who was named may lock again what it holds: two programs of one user are not one holder.
+
+**How long.** A bare number is seconds, as in sleep(1); otherwise there is a unit: \`250ms\`, \`30s\`, \`5m\`, \`2h\`, \`1d\`.
+
+**For programs.** With \`--json\` every outcome is one object on stdout, errors included, and stderr stays empty. \`ok\` is true exactly if the exit code is 0; otherwise there are \`exitCode\`, \`message\` and, as a rule, \`code\`. Tokens are strings of decimal digits. Without \`--json\`, what was asked for is on stdout, and why it was refused on stderr.
+
+Options stand before or after the name; \`--\` ends them.`.trim();
+
+function command(spec: CommandSpec): string[] {
+  const { name, usage, summary, details = [], examples = [] } = spec;
+  return [
+    `## holdfast ${name}`,
+    block('text', [`holdfast ${name} ${usage}`.trimEnd()]),
+    `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
+    ...(details.length > 0 ? [details.join('\n').replaceAll('\n\n\n', '\n\n')] : []),
+    ...(Object.keys(spec.options).length > 0 ? [options(spec.options)] : []),
+    ...(examples.length > 0 ? [block('sh', examples)] : []),
+  ];
+}
+
+function options(all: Readonly<Record<string, OptionSpec>>): string {
+  const rows = Object.entries(all).map(([long, { short, value, text }]) => {
+    const names = [`--${long}${value === undefined ? '' : ` ${value}`}`];
+    if (short !== undefined) names.unshift(`-${short}`);
+    return [names.map((each) => `\`${each}\``).join(', '), text];
+  });
+  return table(['option', 'meaning'], rows);
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function block(language: string, lines: readonly string[]): string {
+  return ['```' + language, ...lines, '```'].join('\n');
+}

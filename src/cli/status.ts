@@ -1,0 +1,133 @@
+/** `holdfast status`: who holds what, at a glance. */
+import Table from 'cli-table3';
+
+import { Bell } from '../bell.js';
+import { onAbort } from '../abort.js';
+import { formatDuration } from '../duration.js';
+import type { LeaseInfo } from '../lease-info.js';
+import { onFolderChange } from '../store/folder-watch.js';
+import type { Context } from './context.js';
+import { ExitCode } from './exit-codes.js';
+import { screenOn, type Screen } from './screen.js';
+import { endlessMs, infoJson, plain } from './wording.js';
+
+/** Ages and what is left change by themselves. */
+const redrawMs = 1000;
+
+/** Of words that people wrote; a line has to fit. */
+const widest = 40;
+
+export async function run(context: Context): Promise<number> {
+  const { args, leases, output, errors } = context;
+  if (args.flag('prune')) await leases.sweep();
+  if (args.flag('watch')) return watch(context);
+  const { found, missing } = await collect(context);
+  if (args.flag('json')) output.write(`${json(found, missing, context)}\n`);
+  else {
+    const screen = screenOn(output);
+    if (found.length > 0 || missing.length === 0) screen.print(...picture(found, context, screen));
+    for (const name of missing) errors.write(`nobody holds ${plain(name)}\n`);
+  }
+  return missing.length === 0 ? ExitCode.ok : ExitCode.notFound;
+}
+
+async function watch(context: Context): Promise<number> {
+  const { args, output, signal, root } = context;
+  const screen = screenOn(output);
+  const bell = new Bell();
+  const ring = (): void => {
+    bell.ring();
+  };
+  const unlisten = onAbort(signal, ring);
+  const unwatch = onFolderChange(root, ring);
+  let last = '';
+  while (!signal.aborted) {
+    const { found, missing } = await collect(context);
+    const text = args.flag('json')
+      ? json(found, missing, context)
+      : picture(found, context, screen).join('\n');
+    // To the top, the picture, and away with what was below it: no flicker.
+    if (screen.interactive && !args.flag('json')) output.write(`\u001b[H${text}\u001b[J\n`);
+    else if (text !== last) output.write(`${text}\n`);
+    last = text;
+    await bell.wait(redrawMs);
+  }
+  unlisten();
+  unwatch();
+  return ExitCode.ok;
+}
+
+/** What there is, and the names that were asked for and nobody holds. */
+async function collect({ args, leases, names }: Context): Promise<Collected> {
+  const found: LeaseInfo[] = [];
+  const missing: string[] = [];
+  if (names.length === 0) {
+    for await (const info of leases.list(args.text('prefix') ?? '')) found.push(info);
+  }
+  for (const name of names) {
+    const info = await leases.inspect(name);
+    if (info === null) missing.push(name);
+    else found.push(info);
+  }
+  return { found, missing };
+}
+
+interface Collected {
+  readonly found: readonly LeaseInfo[];
+  readonly missing: readonly string[];
+}
+
+function json(found: readonly LeaseInfo[], missing: readonly string[], { root }: Context): string {
+  const now = Date.now();
+  const leases = found.map((info) => infoJson(info, now));
+  return JSON.stringify({ ok: missing.length === 0, root, leases, missing });
+}
+
+function picture(found: readonly LeaseInfo[], { root, args }: Context, screen: Screen): string[] {
+  if (found.length === 0) {
+    const asked = args.operands.length > 0 ? 'that' : `anything in ${root}`;
+    return [`nobody holds ${asked}`];
+  }
+  const heads = ['name', 'state', 'owner', 'process', 'for', 'left', 'token'];
+  const table = new Table({
+    head: heads.map((text) => screen.paint('bold', text)),
+    style: { head: [], border: [], compact: true, 'padding-left': 0, 'padding-right': 0 }, // its own colours would go to pipes as well
+    chars: borderless,
+  });
+  const now = Date.now();
+  for (const info of found) table.push(row(info, now, screen));
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}
+
+function row(info: LeaseInfo, now: number, screen: Screen): string[] {
+  const { name, holder, leftMs, token } = info;
+  return [
+    short(name),
+    stateText(info, screen),
+    holder === null ? '-' : short(holder.owner),
+    holder === null ? '-' : `${holder.pid} ${short(holder.command)}`,
+    holder === null ? '-' : formatDuration(now - holder.since.getTime()),
+    leftMs === null || leftMs > endlessMs ? '-' : formatDuration(leftMs),
+    token === null ? '-' : String(token),
+  ];
+}
+
+function stateText({ state, kind, why, freeze }: LeaseInfo, screen: Screen): string {
+  const frozen = freeze !== null && state !== 'frozen' ? `, ${screen.paint('cyan', 'frozen')}` : '';
+  if (state === 'held') return `${screen.paint('green', kind ?? why)}${frozen}`;
+  return `${screen.paint(state === 'frozen' ? 'cyan' : 'yellow', state)}${frozen}`;
+}
+
+function short(text: string): string {
+  const shown = plain(text);
+  return shown.length <= widest ? shown : `${shown.slice(0, widest - 1)}…`;
+}
+
+const borderless = Object.fromEntries(
+  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+    .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
+    .map((part) => [part, part === 'middle' ? '  ' : '']),
+);

@@ -1,0 +1,60 @@
+/** `holdfast why NAME`: all that keeps it from being locked, and what to type next. */
+import { formatDuration } from '../duration.js';
+import type { LeaseInfo } from '../lease-info.js';
+import type { Context } from './context.js';
+import { ExitCode } from './exit-codes.js';
+import { denial, infoJson, plain } from './wording.js';
+
+export async function run(context: Context): Promise<number> {
+  const { leases, name } = context;
+  const info = await leases.inspect(name);
+  const blocked = info?.state === 'held' || info?.state === 'frozen';
+  const lines = info === null ? [`${plain(name)} is free`] : explain(info);
+  if (!blocked) lines.push(`  $ holdfast lock ${quoted(name)}`);
+  const data = info === null ? { name, state: 'free' } : infoJson(info, Date.now());
+  context.say(lines.join('\n'), { ok: !blocked, ...data, explanation: lines });
+  return blocked ? ExitCode.held : ExitCode.ok;
+}
+
+function explain(info: LeaseInfo): string[] {
+  const name = plain(info.name);
+  const lines: string[] = [];
+  const { state, why, kind, freeze, holder } = info;
+  if (state === 'held') lines.push(denial(info, Date.now()), ...ofHolder(info));
+  else if (state === 'expired') lines.push(`${name} has expired: whoever asks next takes it`);
+  else if (state === 'dead')
+    lines.push(`the holder of ${name} is dead: whoever asks next takes it`);
+  else if (state === 'corrupt') {
+    lines.push(`the record of ${name} cannot be read (${info.corruption ?? why}), and nobody is`);
+    lines.push('behind it: whoever asks next takes it');
+  }
+  if (freeze !== null) {
+    const left = freeze.leftMs === null ? '' : ` for another ${formatDuration(freeze.leftMs)}`;
+    lines.push(`${name} is frozen by ${plain(freeze.owner ?? 'a later version')}${left}`);
+    lines.push(`  $ holdfast unfreeze ${quoted(info.name)}`);
+  }
+  if (state === 'held' && kind === 'detached') {
+    lines.push(`  $ holdfast unlock ${quoted(info.name)}${ownerOption(holder?.owner)}`);
+  }
+  if (state === 'held') lines.push(`  $ holdfast unlock ${quoted(info.name)} --force`);
+  return lines;
+}
+
+/** Why it cannot simply be taken. */
+function ofHolder({ kind, why, ttl }: LeaseInfo): string[] {
+  if (kind === 'attached') {
+    const renewed = ttl === null ? '' : `, or when it is not renewed for ${formatDuration(ttl)}`;
+    return [`it lives with its process and ends with it${renewed}`];
+  }
+  if (kind === 'detached') return ['its process may be gone: it stands until its TTL or an unlock'];
+  return [`nothing more is known: ${why}. What is not known counts as held`];
+}
+
+function ownerOption(owner: string | undefined): string {
+  return owner === undefined ? '' : ` --owner ${quoted(owner)}`;
+}
+
+/** As a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${plain(word).replaceAll("'", "'\\''")}'`;
+}

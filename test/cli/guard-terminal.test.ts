@@ -1,0 +1,125 @@
+/** A command that has a terminal keeps it. script(1), of util-linux, is the terminal. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+
+import { Leases } from '../../src/index.js';
+import { commandEnv, programCommand } from '../helpers/cli.js';
+
+const linux = process.platform === 'linux';
+if (linux) execFileSync('script', ['--version']); // a machine without it fails here, and says why
+
+interface Terminal {
+  type: (keys: string) => void;
+  shows: (pattern: RegExp) => Promise<RegExpExecArray>;
+  exit: Promise<number | null>;
+}
+
+/** A terminal in which a shell script runs; $guard begins a guard of the name `job`. */
+function terminal(t: Test, root: string, script: string): Terminal {
+  const file = join(root, 'script.sh');
+  writeFileSync(file, script);
+  const child = spawn('script', ['-qec', `sh '${file}'`, '/dev/null'], {
+    env: commandEnv({
+      HOLDFAST_ROOT: join(root, 'leases'),
+      guard: programCommand(['guard', 'job']).flat().join(' '),
+    }),
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const exit = once(child, 'exit', { signal: AbortSignal.timeout(60_000) });
+  let shown = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+  return {
+    type: (keys) => child.stdin.write(keys),
+    async shows(pattern) {
+      const deadline = performance.now() + 60_000;
+      for (;;) {
+        const match = pattern.exec(shown);
+        if (match !== null) return match;
+        if (performance.now() > deadline) throw new Error(`never shown: ${String(pattern)}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    exit: exit.then(([code]: unknown[]) => code as number | null),
+  };
+}
+
+/** Says how often it has been interrupted, until a line is typed. */
+const counter = `sh -c 'n=0; trap "n=\\$((n+1)); echo interrupted \\$n" INT
+  echo "in $$"; until read line; do :; done; echo "$n times, $line"; exit 6'`;
+
+await t.test('Ctrl-C reaches the command once, and it may go on', { skip: !linux }, async (t) => {
+  const root = t.testdir();
+  const { type, shows, exit } = terminal(t, root, `exec $guard -- ${counter}`);
+  await shows(/^in \d+/m);
+  type('\x03');
+  await shows(/interrupted 1/);
+  type('\x03');
+  await shows(/interrupted 2/);
+  type('enough\n');
+  await shows(/2 times, enough/);
+  t.equal(await exit, 6);
+  t.equal(await new Leases({ dir: join(root, 'leases') }).inspect('job'), null);
+});
+
+await t.test('Ctrl-C ends a command that does not mind it', { skip: !linux }, async (t) => {
+  const root = t.testdir();
+  const { type, shows, exit } = terminal(t, root, 'exec $guard -- sh -c "echo in; exec cat"');
+  await shows(/^in/m);
+  type('hello\n');
+  await shows(/hello[^]+hello/); // as it was typed, and from cat
+  type('\x03');
+  t.equal(await exit, 130);
+  t.equal(await new Leases({ dir: join(root, 'leases') }).inspect('job'), null);
+});
+
+await t.test(
+  'the command is in the foreground: it may read and ask',
+  { skip: !linux },
+  async (t) => {
+    const root = t.testdir();
+    const script = `exec $guard -- sh -c 'test -t 0 && printf "name? " > /dev/tty && read name < /dev/tty
+    ps -o stat= -p $$ | grep -q + && echo "hello $name"'`;
+    const { type, shows, exit } = terminal(t, root, script);
+    await shows(/name\? /);
+    type('world\n');
+    await shows(/hello world/);
+    t.equal(await exit, 0);
+  },
+);
+
+await t.test('TERM to the guard goes to the command', { skip: !linux }, async (t) => {
+  const root = t.testdir();
+  const script = `$guard -- sh -c 'trap "echo term; exit 9" TERM; echo "in $PPID"
+    while :; do sleep 0.05; done'; echo "ended $?"`;
+  const { shows, exit } = terminal(t, root, script);
+  const [, guard] = await shows(/^in (\d+)/m);
+  process.kill(Number(guard), 'SIGTERM');
+  await shows(/term\s+ended 9/);
+  await exit;
+});
+
+await t.test('Ctrl-Z stops both, and fg goes on', { skip: !linux }, async (t) => {
+  const root = t.testdir();
+  const script = `set -m
+    $guard -- sh -c 'echo "in $$ $PPID"; read line; echo "got $line"; exit 4'
+    echo "stopped $?"
+    read go
+    fg > /dev/null
+    echo "ended $?"`;
+  const { type, shows, exit } = terminal(t, root, script);
+  const [, command = '', guard = ''] = await shows(/^in (\d+) (\d+)/m);
+  type('\x1a');
+  await shows(/stopped 148/);
+  for (const pid of [command, guard]) {
+    t.match(readFileSync(`/proc/${pid}/stat`, 'utf8'), /\) T /, 'it is stopped');
+  }
+  t.match(await new Leases({ dir: join(root, 'leases') }).inspect('job'), { state: 'held' });
+  type('go\n');
+  type('again\n');
+  await shows(/got again\s+ended 4/);
+  await exit;
+});
