@@ -1,40 +1,28 @@
 // The floor: what the same locks cost without JavaScript, Node-API or a library, in plain C.
 //
-// One program with four modes. It is compiled by lib/floor.mjs, stays alive from round to round,
+// One program with seven modes. It is compiled by lib/floor.mjs, stays alive from round to round,
 // reads one command a line from standard input and answers each with one line of numbers.
 //
 //   floor bare FILE             TIMES               nanoseconds for so many try + release
 //   floor sidecar FILE          TIMES               the same, with the system calls of a sidecar
 //   floor hand-over FILE        HOLDS MILLISECONDS  "asked granted released" for every hold
 //   floor counter FILE COUNTER  TIMES START         "began ended", having added TIMES to COUNTER
+//   floor attached FILE         TIMES               as bare: a lease, floor-lease.c
+//   floor detached FILE         TIMES               a file that is created, synced and removed
+//   floor renew FILE            TIMES               renewals of one lease
 //
 // Times of day are nanoseconds of CLOCK_MONOTONIC, which all processes share. The two loops make
 // the system calls of native/lock_handle.cc, native/sidecar.cc and native/posix/os.cc in their
 // order, with their flags, sizes and offsets; whoever changes those changes this file too. To
 // compare, run `strace -f` on a program that locks and releases once, and on this one.
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
+#include "floor.h"
 
 enum { kSize = 512, kHeader = 12, kStateOffset = 10, kDigits = 16 };
 
 static const char *resource;
 static char sidecar[4096];
 static char contents[kSize];
-
-static void check(int ok, const char *call) {
-  if (ok) return;
-  perror(call);
-  exit(1);
-}
 
 static int64_t now(void) {
   struct timespec t;
@@ -54,21 +42,13 @@ static void lockFile(int fd, int wait) {
   check(flock(fd, LOCK_EX) == 0, "flock");
 }
 
-static void unlockAndClose(int fd) {
-  check(flock(fd, LOCK_UN) == 0, "flock");
-  close(fd);
-}
-
-static void sameFile(const struct stat *opened, const struct stat *named) {
-  check(opened->st_dev == named->st_dev && opened->st_ino == named->st_ino, "verify");
-}
-
 // { sidecar: false }: the resource itself is locked, and nothing is written.
 static int acquireBare(int wait) {
   struct stat opened, named;
   const int fd = open(resource, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   check(fd != -1, "open");
   check(fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode), "fstat");
+  judge(fd, &opened);
   lockFile(fd, wait);
   check(stat(resource, &named) == 0, "stat");
   sameFile(&opened, &named);
@@ -83,6 +63,7 @@ static int acquireSidecar(int wait) {
   const int fd = open(sidecar, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
   check(fd != -1, "open");
   check(fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode), "fstat");
+  judge(fd, &opened);
   lockFile(fd, wait);
   check(lstat(sidecar, &named) == 0, "lstat");
   sameFile(&opened, &named);
@@ -139,6 +120,7 @@ int main(int argc, char **argv) {
   const char *mode = argv[1];
   resource = argv[2];
   if (strcmp(mode, "sidecar") == 0 || strcmp(mode, "counter") == 0) makeSidecar();
+  const int lease = beginLease(mode, resource);
   const int counter = argc > 3 ? open(argv[3], O_RDWR | O_CLOEXEC) : -1;
   char line[128];
   while (fgets(line, sizeof line, stdin) != NULL) {
@@ -159,7 +141,9 @@ int main(int argc, char **argv) {
       const int bare = strcmp(mode, "bare") == 0;
       const int64_t began = now();
       for (long i = 0; i < first; ++i) {
-        if (bare) {
+        if (lease) {
+          turnLease();
+        } else if (bare) {
           unlockAndClose(acquireBare(0));
         } else {
           releaseSidecar(acquireSidecar(0));

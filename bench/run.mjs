@@ -2,7 +2,7 @@
  * The benchmark: `npm run bench [-- --quick] [-- --json]`.
  *
  * It measures contenders (contenders/list.mjs) side by side with a floor, a bare C program that
- * makes the same system calls (floor.c). Each measurement is a module in measure/, runs in
+ * makes the same system calls (floor.c, floor-lease.c). Each measurement is a module in measure/, runs in
  * processes of its own (children/), and yields rows: median and quartiles over many short rounds,
  * taken in turn with the floor, and the aim.
  *
@@ -21,10 +21,12 @@ import { heading, table } from './lib/report.mjs';
 import * as asynchronous from './measure/async.mjs';
 import * as counter from './measure/counter.mjs';
 import * as handOver from './measure/hand-over.mjs';
+import * as leaseWake from './measure/lease-wake.mjs';
+import * as lease from './measure/lease.mjs';
 import * as syncBare from './measure/sync-bare.mjs';
 import * as syncSidecar from './measure/sync-sidecar.mjs';
 
-const measurements = [syncBare, syncSidecar, asynchronous, handOver, counter];
+const measurements = [syncBare, syncSidecar, asynchronous, handOver, counter, lease, leaseWake];
 
 const usage = `Usage: npm run bench -- [--quick] [--json]
 

@@ -6,14 +6,17 @@
 import { startContender, startFloor } from './child.mjs';
 import { inTurn, row, withProcesses } from './rounds.mjs';
 
-const firstTimes = 2000;
 const fewestTimes = 50;
 
 /**
  * `loop` is the function of the contender's module that runs the turns, `form` is 'bare' (the file
- * itself is locked) or 'sidecar' (a file beside it); it is the mode of the floor, too.
+ * itself is locked) or 'sidecar' (a file beside it), or of a lease; it is the mode of the floor, too.
+ * `firstTimes` is for the first round, of which nothing is known.
  */
-export function measureLoop({ name, loop, form, aim }, { contenders, floor, file, quick }) {
+export function measureLoop(
+  { name, loop, form, aim, firstTimes = 2000 },
+  { contenders, floor, file, quick },
+) {
   const rounds = quick ? 7 : 40;
   const roundNs = quick ? 15e6 : 40e6;
 
