@@ -1,8 +1,8 @@
 /** The lines of the audit log: each event's, exactly, for those who read it are not ours. */
 import t from 'tap';
 
-import { auditLine, longestLine, type AuditEvent } from '../src/audit-line.js';
-import type { LeaseEvent } from '../src/index.js';
+import { auditLine, longestLine, type AuditEvent } from '../lib/audit-line.js';
+import type { LeaseEvent } from '../lib/index.js';
 
 const source = { time: new Date(1_700_000_000_000), pid: 42, host: 'box' };
 const time = '2023-11-14T22:13:20.000Z';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 
-import { auditTo, Leases, tryLock, type Audit, type AuditOptions } from '../src/index.js';
+import { auditTo, Leases, tryLock, type Audit, type AuditOptions } from '../lib/index.js';
 
 interface Line {
   event: string;

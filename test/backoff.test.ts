@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { backoff, type BackoffOptions } from '../src/backoff.js';
+import { backoff, type BackoffOptions } from '../lib/backoff.js';
 
 function first(count: number, options?: BackoffOptions, random?: () => number): number[] {
   const pauses = backoff(options, random);

@@ -1,7 +1,7 @@
 /** A clock may be anybody's; what comes out of it must fit a record and a Date. */
 import t from 'tap';
 
-import { lastMoment, systemClock, wallTime } from '../src/clock.js';
+import { lastMoment, systemClock, wallTime } from '../lib/clock.js';
 
 await t.test('whole milliseconds, rounded down', async (t) => {
   const at = (now: number): number => wallTime({ now: () => now });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { duration, formatDuration, longestDuration } from '../src/duration.js';
+import { duration, formatDuration, longestDuration } from '../lib/duration.js';
 
 await t.test('what is a duration', async (t) => {
   const good: [value: number | string, ms: number][] = [

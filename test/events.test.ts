@@ -4,7 +4,7 @@ import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { lock, lockSync, tryLock, withLock, type FileLock, type LockEvent } from '../src/index.js';
+import { lock, lockSync, tryLock, withLock, type FileLock, type LockEvent } from '../lib/index.js';
 
 /** By name, as a user finds them. */
 const acquire = tracingChannel<unknown, LockEvent>('holdfast:acquire');

@@ -9,9 +9,9 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { isLocal, type FilesystemInfo } from '../src/filesystem.js';
-import { tryLock } from '../src/index.js';
-import { addon, isFailure } from '../src/native.js';
+import { isLocal, type FilesystemInfo } from '../lib/filesystem.js';
+import { tryLock } from '../lib/index.js';
+import { addon, isFailure } from '../lib/native.js';
 
 const fuse = 0x65735546;
 

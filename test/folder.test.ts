@@ -3,7 +3,7 @@ import { existsSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { makeFolder, makeFolders } from '../src/folder.js';
+import { makeFolder, makeFolders } from '../lib/folder.js';
 import { runProgram } from './helpers/cli.js';
 
 await t.test('all that is missing is made, and nothing else touched', async (t) => {

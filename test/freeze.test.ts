@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 
-import { encodeFreeze, parseFreeze, type FreezeRecord } from '../src/freeze.js';
-import { encodeRecord, parseRecord } from '../src/record.js';
+import { encodeFreeze, parseFreeze, type FreezeRecord } from '../lib/freeze.js';
+import { encodeRecord, parseRecord } from '../lib/record.js';
 import { seedOf, someFreeze, someRecord } from './helpers/records.js';
 
 const good = encodeFreeze(someFreeze);

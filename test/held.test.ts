@@ -14,7 +14,7 @@ import {
   withLock,
   type FileLock,
   type LockOptions,
-} from '../src/index.js';
+} from '../lib/index.js';
 
 function mustLock(resource: string, options?: LockOptions): FileLock {
   const held = tryLock(resource, options);

@@ -2,7 +2,7 @@
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import t, { type Test } from 'tap';
 
-import { Leases, type LeaseEvent } from '../src/index.js';
+import { Leases, type LeaseEvent } from '../lib/index.js';
 import { HandClock, mustTake, rejection, someLeases } from './helpers/some-leases.js';
 
 const acquire = tracingChannel('holdfast:acquire');

@@ -1,7 +1,7 @@
 /** Detached leases: made so, become so, adopted. */
 import t from 'tap';
 
-import { Leases } from '../src/index.js';
+import { Leases } from '../lib/index.js';
 import { HandClock, isFree, mustTake, someLeases } from './helpers/some-leases.js';
 
 await t.test('detach: the same lease, without its process', async (t) => {

@@ -4,7 +4,7 @@ import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases, type LeaseEvent } from '../src/index.js';
+import { Leases, type LeaseEvent } from '../lib/index.js';
 
 interface Told {
   channel: string | symbol;

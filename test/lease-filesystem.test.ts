@@ -3,30 +3,30 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import type { FilesystemInfo } from '../src/filesystem.js';
-import { Leases } from '../src/index.js';
-import * as native from '../src/native.js';
+import type { FilesystemInfo } from '../lib/filesystem.js';
+import { Leases } from '../lib/index.js';
+import * as native from '../lib/native.js';
 
-type FolderModule = typeof import('../src/folder.js');
-type TransactionModule = typeof import('../src/transaction.js');
-type PlaceModule = typeof import('../src/store/place.js');
-type StoreModule = typeof import('../src/store/file-store.js');
+type FolderModule = typeof import('../lib/folder.js');
+type TransactionModule = typeof import('../lib/transaction.js');
+type PlaceModule = typeof import('../lib/store/place.js');
+type StoreModule = typeof import('../lib/store/file-store.js');
 
 /** The store of a system whose statfs(2) says this, whatever the path. */
 async function storeOn(t: Test, facts: Partial<FilesystemInfo>): Promise<StoreModule['FileStore']> {
   const info: FilesystemInfo = { type: '', source: '', magic: 0, remote: false, ...facts };
   const addon = Object.create(native.addon, { fsInfo: { value: () => info } }) as object;
-  const folder = await t.mockImport<FolderModule>('../src/folder.js', {
-    '../src/native.js': { ...native, addon },
+  const folder = await t.mockImport<FolderModule>('../lib/folder.js', {
+    '../lib/native.js': { ...native, addon },
   });
-  const transaction = await t.mockImport<TransactionModule>('../src/transaction.js', {
-    '../src/folder.js': folder,
+  const transaction = await t.mockImport<TransactionModule>('../lib/transaction.js', {
+    '../lib/folder.js': folder,
   });
-  const place = await t.mockImport<PlaceModule>('../src/store/place.js', {
-    '../src/transaction.js': transaction,
+  const place = await t.mockImport<PlaceModule>('../lib/store/place.js', {
+    '../lib/transaction.js': transaction,
   });
-  const store = await t.mockImport<StoreModule>('../src/store/file-store.js', {
-    '../src/store/place.js': place,
+  const store = await t.mockImport<StoreModule>('../lib/store/file-store.js', {
+    '../lib/store/place.js': place,
   });
   return store.FileStore;
 }

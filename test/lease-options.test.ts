@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../src/index.js';
-import { checkLeaseOptions } from '../src/lease-options.js';
+import { Leases } from '../lib/index.js';
+import { checkLeaseOptions } from '../lib/lease-options.js';
 import { mustTake, rejection, someLeases } from './helpers/some-leases.js';
 
 /** As a program without types sees it. */

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases, type Lease, type LeaseInfo, type LeaseJson } from '../src/index.js';
+import { Leases, type Lease, type LeaseInfo, type LeaseJson } from '../lib/index.js';
 import { HandClock, isFree, mustTake } from './helpers/some-leases.js';
 
 const other = new Rival(t);

@@ -3,9 +3,9 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { LockError, Leases, type Lease } from '../src/index.js';
-import { fileName } from '../src/names.js';
-import { parseRecord, type LeaseRecord } from '../src/record.js';
+import { LockError, Leases, type Lease } from '../lib/index.js';
+import { fileName } from '../lib/names.js';
+import { parseRecord, type LeaseRecord } from '../lib/record.js';
 import { HandClock, isFree, mustTake, someLeases, until } from './helpers/some-leases.js';
 
 const lost = { name: 'LockError', code: 'ERR_LOCK_LOST' };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../src/index.js';
+import { Leases } from '../lib/index.js';
 import { full } from './helpers/counting.js';
 import { LeasePeer, now } from './helpers/lease-peer.js';
 import { HandClock, isFree, mustTake, someLeases } from './helpers/some-leases.js';

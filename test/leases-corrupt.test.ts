@@ -8,8 +8,8 @@ import { mkdirSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import t from 'tap';
 
-import { encodeRecord } from '../src/record.js';
-import { stamp } from '../src/envelope.js';
+import { encodeRecord } from '../lib/record.js';
+import { stamp } from '../lib/envelope.js';
 import { ask, inProcess, type Answers } from './helpers/lease-answers.js';
 import { someRecord } from './helpers/records.js';
 import { isFree, mustTake, rejection, someLeases } from './helpers/some-leases.js';

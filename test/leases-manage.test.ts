@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { Leases, tryLock, type LeaseInfo } from '../src/index.js';
+import { Leases, tryLock, type LeaseInfo } from '../lib/index.js';
 import { HandClock, isFree, mustTake, rejection, someLeases } from './helpers/some-leases.js';
 
 async function namesOf(leases: Leases, prefix?: string): Promise<string[]> {

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { Leases } from '../src/index.js';
+import { Leases } from '../lib/index.js';
 import { resources, settledResources, untilBlocked } from './helpers/kernel.js';
 import { isFree, mustTake, rejection, someLeases, until } from './helpers/some-leases.js';
 

@@ -3,10 +3,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { Leases, LockError } from '../src/index.js';
-import { defaultOwner } from '../src/owner.js';
-import { FileStore } from '../src/store/file-store.js';
-import type { Attempt, Denied, Grant } from '../src/store/store.js';
+import { Leases, LockError } from '../lib/index.js';
+import { defaultOwner } from '../lib/owner.js';
+import { FileStore } from '../lib/store/file-store.js';
+import type { Attempt, Denied, Grant } from '../lib/store/store.js';
 import { isFree, mustTake, rejection, someLeases } from './helpers/some-leases.js';
 
 /** Counts what is asked of it. */

@@ -20,7 +20,7 @@ import {
 import { basename, dirname, join, relative } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { holderOf, lockPathFor, tryLock, type FileLock, type LockOptions } from '../src/index.js';
+import { holderOf, lockPathFor, tryLock, type FileLock, type LockOptions } from '../lib/index.js';
 
 type Spelling = [resource: string, options?: LockOptions];
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 
-import { checkName, fileName, longestFileName, nameOf } from '../src/names.js';
+import { checkName, fileName, longestFileName, nameOf } from '../lib/names.js';
 import { anyText, seedOf } from './helpers/records.js';
 
 /** What the least of all disks would make of it: one case, one normal form, no dots at the end. */

@@ -19,8 +19,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 
-import { lock, tryLock } from '../src/index.js';
-import { addon, createExclusive, Flag, Outcome, type Handle } from '../src/native.js';
+import { lock, tryLock } from '../lib/index.js';
+import { addon, createExclusive, Flag, Outcome, type Handle } from '../lib/native.js';
 import { packageRoot } from './helpers/peer.js';
 
 type Untyped = Record<string, (...args: unknown[]) => unknown>;

@@ -2,12 +2,12 @@
 import * as fs from 'node:fs';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../src/index.js';
-import { addon } from '../src/native.js';
+import { Leases } from '../lib/index.js';
+import { addon } from '../lib/native.js';
 
-type NowModule = typeof import('../src/now.js');
-type PlaceModule = typeof import('../src/store/place.js');
-type StoreModule = typeof import('../src/store/file-store.js');
+type NowModule = typeof import('../lib/now.js');
+type PlaceModule = typeof import('../lib/store/place.js');
+type StoreModule = typeof import('../lib/store/file-store.js');
 
 interface Proc {
   /** Of /proc/self/timens_offsets; null: it cannot be read. */
@@ -31,15 +31,15 @@ function proc({ offsets, ours = 'time:[1]', children = 'time:[1]' }: Proc): obje
 }
 
 async function clocksIn(t: Test, where: Proc): Promise<ReturnType<NowModule['readClocks']>> {
-  const { readClocks } = await t.mockImport<NowModule>('../src/now.js', proc(where));
+  const { readClocks } = await t.mockImport<NowModule>('../lib/now.js', proc(where));
   return readClocks(undefined);
 }
 
 async function leasesIn(t: Test, where: Proc, dir: string): Promise<Leases> {
-  const now = await t.mockImport<NowModule>('../src/now.js', proc(where));
-  const place = await t.mockImport<PlaceModule>('../src/store/place.js', { '../src/now.js': now });
-  const { FileStore } = await t.mockImport<StoreModule>('../src/store/file-store.js', {
-    '../src/store/place.js': place,
+  const now = await t.mockImport<NowModule>('../lib/now.js', proc(where));
+  const place = await t.mockImport<PlaceModule>('../lib/store/place.js', { '../lib/now.js': now });
+  const { FileStore } = await t.mockImport<StoreModule>('../lib/store/file-store.js', {
+    '../lib/store/place.js': place,
   });
   return new Leases({ store: new FileStore({ dir }) });
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 
-import * as holdfast from '../src/index.js';
+import * as holdfast from '../lib/index.js';
 
 /** The library as a program without types sees it. */
 const { lock, tryLock, lockSync, withLock, lockPathFor, holderOf } = holdfast as unknown as {

@@ -15,7 +15,7 @@ import {
   parseHolder,
   type HolderInfo,
   type ProcessInfo,
-} from '../src/owner.js';
+} from '../lib/owner.js';
 import { packageRoot } from './helpers/peer.js';
 
 const capacity = textCapacity();

@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { Leases } from '../src/index.js';
-import { encodePrevious, endOf, parsePrevious, type PreviousLease } from '../src/previous.js';
+import { Leases } from '../lib/index.js';
+import { encodePrevious, endOf, parsePrevious, type PreviousLease } from '../lib/previous.js';
 
 const at = new Date(1_700_000_000_000);
 const whole: PreviousLease = { end: 'broken', token: 7n, owner: 'a', pid: 4, at, by: 'b' };

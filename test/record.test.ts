@@ -18,7 +18,7 @@ import {
   withExpiry,
   type Json,
   type LeaseRecord,
-} from '../src/record.js';
+} from '../lib/record.js';
 import { packageRoot } from './helpers/peer.js';
 import { anyRecord, detached, endless, seedOf, someRecord } from './helpers/records.js';
 

@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import t from 'tap';
 
-import { LockError } from '../src/errors.js';
-import { Leases } from '../src/index.js';
-import { FileGrant } from '../src/store/file-grant.js';
-import { release } from '../src/store/holding.js';
-import { Place } from '../src/store/place.js';
-import { Sightings } from '../src/store/sightings.js';
-import type { Result } from '../src/transaction.js';
+import { LockError } from '../lib/errors.js';
+import { Leases } from '../lib/index.js';
+import { FileGrant } from '../lib/store/file-grant.js';
+import { release } from '../lib/store/holding.js';
+import { Place } from '../lib/store/place.js';
+import { Sightings } from '../lib/store/sightings.js';
+import type { Result } from '../lib/transaction.js';
 
 /** One whose next transaction is carried out, and then fails: the folder cannot be synced. */
 class Unsyncable extends Place {

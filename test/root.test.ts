@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { findRoot } from '../src/root.js';
+import { findRoot } from '../lib/root.js';
 import { runProgram } from './helpers/cli.js';
 
 /** Without a folder above it but the root, where nobody keeps leases. */

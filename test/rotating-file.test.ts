@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { tryLock } from '../src/index.js';
-import { RotatingFile } from '../src/rotating-file.js';
+import { tryLock } from '../lib/index.js';
+import { RotatingFile } from '../lib/rotating-file.js';
 
 const failures: unknown[] = [];
 

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 
-import type { Now } from '../src/expiry.js';
-import { takeable, verdict, type Evidence, type Judgement, type State } from '../src/staleness.js';
+import type { Now } from '../lib/expiry.js';
+import { takeable, verdict, type Evidence, type Judgement, type State } from '../lib/staleness.js';
 import { seedOf, someFreeze, someRecord } from './helpers/records.js';
 
 type Lease = typeof someRecord;

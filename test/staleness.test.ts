@@ -1,9 +1,9 @@
 /** May it be taken? Row by row. What must hold for any row is in staleness.property.test.ts. */
 import t from 'tap';
 
-import type { Now } from '../src/expiry.js';
-import { longestLookMs, takeable, verdict } from '../src/staleness.js';
-import type { Evidence, State, Why } from '../src/staleness.js';
+import type { Now } from '../lib/expiry.js';
+import { longestLookMs, takeable, verdict } from '../lib/staleness.js';
+import type { Evidence, State, Why } from '../lib/staleness.js';
 import { detached, endless, someFreeze, someRecord } from './helpers/records.js';
 
 /** Ten seconds after the grant, twenty before the end, by every clock. */

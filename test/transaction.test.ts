@@ -20,8 +20,8 @@ import { dirname } from 'node:path';
 import t from 'tap';
 import { crc32 } from 'node:zlib';
 
-import { addon, returnHandle } from '../src/native.js';
-import { transact, transactNow, type Result } from '../src/transaction.js';
+import { addon, returnHandle } from '../lib/native.js';
+import { transact, transactNow, type Result } from '../lib/transaction.js';
 import { blankRecord, Holder, leaseFiles } from './helpers/leases.js';
 import { openOn, resources } from './helpers/kernel.js';
 

@@ -3,11 +3,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { Bell } from '../src/bell.js';
-import { verdict } from '../src/staleness.js';
-import { Place, type View } from '../src/store/place.js';
-import { Sightings } from '../src/store/sightings.js';
-import { Vigil } from '../src/store/vigil.js';
+import { Bell } from '../lib/bell.js';
+import { verdict } from '../lib/staleness.js';
+import { Place, type View } from '../lib/store/place.js';
+import { Sightings } from '../lib/store/sightings.js';
+import { Vigil } from '../lib/store/vigil.js';
 import { detached, someRecord } from './helpers/records.js';
 
 /** Longer than any test waits. */

@@ -4,8 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
 
-import { Leases } from '../../src/index.js';
-import { shownSpecs } from '../../src/cli/specs.js';
+import { Leases } from '../../lib/index.js';
+import { shownSpecs } from '../../lib/cli/specs.js';
 import { callMain, commandEnv, programOf } from '../helpers/cli.js';
 
 const commands = shownSpecs.map(({ name }) => name);

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import t, { type Test } from 'tap';
 
-import type { DemoFigures } from '../../src/cli/demo-acts.js';
+import type { DemoFigures } from '../../lib/cli/demo-acts.js';
 
 const program = fileURLToPath(new URL('../../lib/cli/demo.js', import.meta.url));
 const limitMs = 20_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { programCommand } from '../helpers/cli.js';
 import { Command, isRunning, runCommand, untilGone } from '../helpers/command.js';
 import { full } from '../helpers/counting.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { Command } from '../helpers/command.js';
 import { full } from '../helpers/counting.js';
 import { packageRoot } from '../helpers/peer.js';

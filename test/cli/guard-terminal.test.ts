@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { commandEnv, programCommand } from '../helpers/cli.js';
 
 const linux = process.platform === 'linux';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { untilBlocked } from '../helpers/kernel.js';
 import { commandEnv, programCommand } from '../helpers/cli.js';
 import { Command, isRunning, runCommand, untilGone } from '../helpers/command.js';

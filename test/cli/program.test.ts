@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
-import { Leases, tryLock } from '../../src/index.js';
+import { Leases, tryLock } from '../../lib/index.js';
 import { commandEnv, programCommand, runProgram } from '../helpers/cli.js';
 import { copyPackage } from '../helpers/package-copy.js';
 import { openFolder } from '../helpers/unprivileged.js';

@@ -9,7 +9,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { commandEnv, programCommand, type Ended } from '../helpers/cli.js';
 import { copyPackage } from '../helpers/package-copy.js';
 

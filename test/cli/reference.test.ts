@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import t from 'tap';
 
-import { reference } from '../../src/cli/reference.js';
-import { shownSpecs } from '../../src/cli/specs.js';
+import { reference } from '../../lib/cli/reference.js';
+import { shownSpecs } from '../../lib/cli/specs.js';
 import { packageRoot } from '../helpers/peer.js';
 
 await t.test('docs/cli.md is up to date: npm run docs:cli', async (t) => {

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { main } from '../../src/cli/main.js';
-import { shownSpecs, specs } from '../../src/cli/specs.js';
-import { Leases } from '../../src/index.js';
+import { main } from '../../lib/cli/main.js';
+import { shownSpecs, specs } from '../../lib/cli/specs.js';
+import { Leases } from '../../lib/index.js';
 import { callMain, type Ended } from '../helpers/cli.js';
 
 const wrong: readonly (readonly [words: readonly string[], complaint: RegExp])[] = [

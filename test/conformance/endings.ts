@@ -1,7 +1,7 @@
 /** Conformance 2 to 5: however a lease ends, its token is behind, and its holder is told. */
 import type { Test } from 'tap';
 
-import type { LeaseStore } from '../../src/index.js';
+import type { LeaseStore } from '../../lib/index.js';
 import type { Held } from '../helpers/lease-peer.js';
 import { regressions } from '../helpers/witness.js';
 import { attemptFor, leasesOf, shortTtl, type Chapter, type Run, type Site } from './subject.js';

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
-import { Leases, type Lease, type LeaseStore } from '../../src/index.js';
+import { Leases, type Lease, type LeaseStore } from '../../lib/index.js';
 import { full, overlaps } from '../helpers/counting.js';
 import { regressions } from '../helpers/witness.js';
 import type { Chapter, Run } from './subject.js';

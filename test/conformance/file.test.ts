@@ -3,9 +3,9 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { lock } from '../../src/index.js';
-import { fileName } from '../../src/names.js';
-import { FileStore } from '../../src/store/file-store.js';
+import { lock } from '../../lib/index.js';
+import { fileName } from '../../lib/names.js';
+import { FileStore } from '../../lib/store/file-store.js';
 import { full } from '../helpers/counting.js';
 import { untilInLine } from '../helpers/kernel.js';
 import { conformance } from './suite.js';

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Test } from 'tap';
 
-import { thisProcess } from '../../src/attempt.js';
-import { Leases, type Attempt, type LeaseStore, type LockErrorCode } from '../../src/index.js';
+import { thisProcess } from '../../lib/attempt.js';
+import { Leases, type Attempt, type LeaseStore, type LockErrorCode } from '../../lib/index.js';
 import { LeasePeer, type Where } from '../helpers/lease-peer.js';
 import { Witness } from '../helpers/witness.js';
 

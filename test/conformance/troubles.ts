@@ -1,5 +1,5 @@
 /** Conformance 11 and 15: a store that does not answer, and clocks that jump. */
-import { LockError } from '../../src/index.js';
+import { LockError } from '../../lib/index.js';
 import { now } from '../helpers/lease-peer.js';
 import { leasesOf, shortTtl, wellOver, type Chapter } from './subject.js';
 

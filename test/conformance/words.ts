@@ -1,5 +1,5 @@
 /** Conformance 13 and 14: what a store says of its leases is true, whatever they are called. */
-import type { LeaseInfo } from '../../src/index.js';
+import type { LeaseInfo } from '../../lib/index.js';
 import { attemptFor, leasesOf, type Chapter } from './subject.js';
 
 const names = [

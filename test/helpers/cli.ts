@@ -3,7 +3,7 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 
-import { main } from '../../src/cli/main.js';
+import { main } from '../../lib/cli/main.js';
 import { packageRoot } from './peer.js';
 
 /** How a command ended. */

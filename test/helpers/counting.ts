@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
-import type { LockOptions } from '../../src/index.js';
+import type { LockOptions } from '../../lib/index.js';
 import type { Counted, Peer } from './peer.js';
 
 export const full = process.env['HOLDFAST_FULL'] === '1';

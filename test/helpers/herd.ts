@@ -1,5 +1,5 @@
 /** Many processes that go for one lease in the same moment, and what the oracle saw of it. */
-import type { TryAcquireOptions } from '../../src/index.js';
+import type { TryAcquireOptions } from '../../lib/index.js';
 import { now, type Held, type LeasePeer, type Won } from './lease-peer.js';
 
 export interface Meeting {

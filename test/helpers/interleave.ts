@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
-import type { NativeResult, NativeTransaction } from '../../src/native.js';
+import type { NativeResult, NativeTransaction } from '../../lib/native.js';
 import { childEnv } from './peer.js';
 
 /** As src/transaction.ts packs them. */

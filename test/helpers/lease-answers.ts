@@ -1,7 +1,7 @@
 /** What every operation on a lease answers, in a few words: for tables of what is damaged how. */
 import { existsSync } from 'node:fs';
 
-import type { Lease, Leases } from '../../src/index.js';
+import type { Lease, Leases } from '../../lib/index.js';
 import type { LeasePeer } from './lease-peer.js';
 
 export interface Answers {

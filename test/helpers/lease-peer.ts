@@ -8,7 +8,7 @@ import type {
   LeasesOptions,
   PreviousLease,
   TryAcquireOptions,
-} from '../../src/index.js';
+} from '../../lib/index.js';
 import { Peer, type Counted, type PeerOptions } from './peer.js';
 import type { Witness } from './witness.js';
 

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 
-import type { AcquireOptions, BreakOptions, LeaseInfo } from '../../src/index.js';
+import type { AcquireOptions, BreakOptions, LeaseInfo } from '../../lib/index.js';
 import { childEnv, packageRoot } from './peer.js';
 
 const fixture = fileURLToPath(new URL('../fixtures/lease-process.mjs', import.meta.url));

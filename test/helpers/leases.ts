@@ -3,14 +3,14 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
-import { takeHandle, type Handle } from '../../src/native.js';
+import { takeHandle, type Handle } from '../../lib/native.js';
 import {
   transact,
   type Change,
   type Expectation,
   type LeaseFiles,
   type Result,
-} from '../../src/transaction.js';
+} from '../../lib/transaction.js';
 
 const blank = 'null'.padEnd(16);
 

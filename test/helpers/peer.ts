@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Test } from 'tap';
 
-import type { LockOptions } from '../../src/index.js';
+import type { LockOptions } from '../../lib/index.js';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
 export const packageRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');

@@ -1,8 +1,8 @@
 /** Records and freezes for tests of what is pure: a plain one, and any. */
 import fc from 'fast-check';
 
-import type { FreezeRecord } from '../../src/freeze.js';
-import type { Json, LeaseRecord } from '../../src/record.js';
+import type { FreezeRecord } from '../../lib/freeze.js';
+import type { Json, LeaseRecord } from '../../lib/record.js';
 
 export const someRecord: LeaseRecord = {
   token: 1_700_000_000_000_001n,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 
-import { Leases, tryLock, type Lease } from '../../src/index.js';
+import { Leases, tryLock, type Lease } from '../../lib/index.js';
 
 /** Who asks in every row; others hold. */
 export const me = 'me@test';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
-import { Leases, type Lease, type LeasesOptions, type TryAcquireOptions } from '../../src/index.js';
+import { Leases, type Lease, type LeasesOptions, type TryAcquireOptions } from '../../lib/index.js';
 
 /** The first of a test: it makes the folder. More in the same one: `new Leases({ dir: location })`. */
 export function someLeases(t: Test, options: LeasesOptions = {}): Leases {

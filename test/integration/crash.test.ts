@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 
-import { lock, lockPathFor, tryLock } from '../../src/index.js';
+import { lock, lockPathFor, tryLock } from '../../lib/index.js';
 import { untilBlocked } from '../helpers/kernel.js';
 import { Peer } from '../helpers/peer.js';
 

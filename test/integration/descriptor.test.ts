@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 
-import { Leases, lock, tryLock } from '../../src/index.js';
+import { Leases, lock, tryLock } from '../../lib/index.js';
 import { childEnv, packageRoot } from '../helpers/peer.js';
 
 const windows = process.platform === 'win32';

@@ -16,7 +16,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 
-import { createExclusive } from '../../src/native.js';
+import { createExclusive } from '../../lib/native.js';
 import { resources } from '../helpers/kernel.js';
 import { Peer, type PeerError } from '../helpers/peer.js';
 import { callsOf, runTraced } from '../helpers/strace.js';

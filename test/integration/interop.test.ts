@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { lock, tryLock } from '../../src/index.js';
+import { lock, tryLock } from '../../lib/index.js';
 import { untilBlocked } from '../helpers/kernel.js';
 
 execFileSync('flock', ['--version']); // a machine without it fails here, and says why

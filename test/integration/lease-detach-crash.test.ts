@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { full } from '../helpers/counting.js';
 import { packageRoot } from '../helpers/peer.js';
 import { runTraced } from '../helpers/strace.js';

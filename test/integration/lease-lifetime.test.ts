@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
 import { LeasePeer } from '../helpers/lease-peer.js';
 import { childEnv } from '../helpers/peer.js';

@@ -6,7 +6,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { ask, type Answers } from '../helpers/lease-answers.js';
 import { LeasePeer } from '../helpers/lease-peer.js';
 import { copyPackage } from '../helpers/package-copy.js';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { full } from '../helpers/counting.js';
 import { untilBlocked } from '../helpers/kernel.js';
 import { LeasePeer, now } from '../helpers/lease-peer.js';

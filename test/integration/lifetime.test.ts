@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 
-import { lock, tryLock } from '../../src/index.js';
+import { lock, tryLock } from '../../lib/index.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
 import { childEnv, Peer } from '../helpers/peer.js';
 

@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync }
 import { join } from 'node:path';
 import t from 'tap';
 
-import { lock } from '../../src/index.js';
+import { lock } from '../../lib/index.js';
 import { untilBlocked } from '../helpers/kernel.js';
 import { Peer } from '../helpers/peer.js';
 

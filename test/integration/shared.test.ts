@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 
-import { lock, tryLock } from '../../src/index.js';
+import { lock, tryLock } from '../../lib/index.js';
 import { Peer } from '../helpers/peer.js';
 
 await t.test(

@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { lock, LockError, lockSync } from '../../src/index.js';
+import { lock, LockError, lockSync } from '../../lib/index.js';
 import { full } from '../helpers/counting.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
 import { Peer } from '../helpers/peer.js';

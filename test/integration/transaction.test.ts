@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import t from 'tap';
 
-import { addon } from '../../src/native.js';
-import { transact, type LeaseFiles } from '../../src/transaction.js';
+import { addon } from '../../lib/native.js';
+import { transact, type LeaseFiles } from '../../lib/transaction.js';
 import { full } from '../helpers/counting.js';
 import { blankRecord, Holder, leaseFiles } from '../helpers/leases.js';
 import { childEnv } from '../helpers/peer.js';

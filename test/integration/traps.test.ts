@@ -17,7 +17,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { lock, LockError, lockSync, tryLock, type LockOptions } from '../../src/index.js';
+import { lock, LockError, lockSync, tryLock, type LockOptions } from '../../lib/index.js';
 import { resources } from '../helpers/kernel.js';
 import type { PeerError } from '../helpers/peer.js';
 import { openFolder, unprivilegedPeer } from '../helpers/unprivileged.js';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 
-import { tryLock } from '../../src/index.js';
+import { tryLock } from '../../lib/index.js';
 import { Peer } from '../helpers/peer.js';
 
 await t.test('32 processes at a barrier, 20 rounds: one winner each', async (t) => {

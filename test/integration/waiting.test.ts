@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { lock } from '../../src/index.js';
+import { lock } from '../../lib/index.js';
 import { fairShare, grantsBesideHog, staysAway } from '../helpers/fairness.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
 import { Peer } from '../helpers/peer.js';
