@@ -9,8 +9,6 @@ export interface LeaseMutant {
   name: string;
   mutations: Mutation[];
   killer: KillerName;
-  /** Cheap enough for every run of the tests. */
-  short?: true;
 }
 
 /** A change of the C++ has to be compiled. */
@@ -46,7 +44,6 @@ export const leaseMutants: LeaseMutant[] = [
       },
     ],
     killer: 'a pid that lives again',
-    short: true,
   },
   {
     name: 'wall-clock expiry',
@@ -58,7 +55,6 @@ export const leaseMutants: LeaseMutant[] = [
       },
     ],
     killer: 'a wall clock two hours ahead',
-    short: true,
   },
   {
     name: 'no owner check on renewal, detached',
@@ -70,7 +66,6 @@ export const leaseMutants: LeaseMutant[] = [
       },
     ],
     killer: 'a late renewal, detached',
-    short: true,
   },
   {
     name: 'rename on attached renewal',

@@ -17,7 +17,7 @@ export function runTraced(
   { calls, inject, path = [] }: { calls: string; inject?: string; path?: string | string[] },
 ): { trace: string[]; stdout: string } {
   const log = join(t.testdirName, '..', `strace-${process.pid}-${Math.random()}`);
-  const args = ['-f', '--seccomp-bpf', '-y', '-qq', '-o', log, '-e', `trace=${calls}`];
+  const args = ['-f', '-y', '-qq', '-o', log, '-e', `trace=${calls}`];
   if (inject !== undefined) args.push('-e', `inject=${inject}`);
   for (const each of [path].flat()) args.push('-P', each);
   const result = spawnSync(

@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 
 import { lock, tryLock } from '../../lib/index.js';
+import { full } from '../helpers/counting.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
 import { childEnv, Peer } from '../helpers/peer.js';
 
@@ -20,12 +21,12 @@ function start(t: Test, what: string, resource: string): ChildProcess {
   return child;
 }
 
-await t.test('worker.terminate() with a lock held and a wait pending, 100 times', async (t) => {
+await t.test('worker.terminate() with a lock held and a wait pending, many times', async (t) => {
   const folder = t.testdir();
   const paths = { held: join(folder, 'held'), awaited: join(folder, 'awaited') };
   const mine = await lock(paths.awaited);
   const before = resources();
-  for (let round = 0; round < 100; round++) {
+  for (let round = 0; round < (full ? 100 : 25); round++) {
     const worker = new Worker(fixture('doomed-worker.mjs'), {
       workerData: paths,
       env,
@@ -49,9 +50,9 @@ await t.test('worker.terminate() with a lock held and a wait pending, 100 times'
   (await lock(paths.awaited, { timeout: 10_000 })).release();
 });
 
-await t.test('workers terminated in the midst of their work, 20 x 4', async (t) => {
+await t.test('workers terminated in the midst of their work', async (t) => {
   const busy = join(t.testdir(), 'data');
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < (full ? 20 : 8); round++) {
     const workers = [1, 2, 3, 4].map(
       () => new Worker(fixture('doomed-worker.mjs'), { workerData: { busy }, env, execArgv: [] }),
     );

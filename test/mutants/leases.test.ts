@@ -1,20 +1,17 @@
 /**
  * The tests of leases can fail: the protocol is broken in one place after the other, and each time
- * somebody notices. By default those that need no compiler; all of them, and a table, with
- * `npm run test:mutants`.
+ * somebody notices. The end of the output is a table.
  */
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { everyMutant } from '../helpers/counting.js';
 import { killers, noPowerCuts, type KillerName } from '../helpers/lease-killers.js';
 import { isNative, leaseMutants } from '../helpers/lease-mutants.js';
 import { mutateLibrary, MutantWorkshop } from '../helpers/package-copy.js';
 import { packageRoot } from '../helpers/peer.js';
 import { hasStrace } from '../helpers/strace.js';
 
-const mutants = leaseMutants.filter(({ short }) => everyMutant || short);
-const killersUsed = [...new Set(mutants.map(({ killer }) => killer))];
+const killersUsed = [...new Set(leaseMutants.map(({ killer }) => killer))];
 
 const cannot: Partial<Record<KillerName, string>> = {};
 for (const killer of [
@@ -41,14 +38,11 @@ await t.test('a sound package passes every trial', async (t) => {
 });
 
 const rows: string[] = [];
-const workshop = mutants.some(isNative) ? new MutantWorkshop(t) : undefined;
-for (const mutant of mutants) {
+const workshop = new MutantWorkshop(t);
+for (const mutant of leaseMutants) {
   const { name, mutations, killer } = mutant;
   await t.test(name, unless(killer), async (t) => {
-    const root =
-      isNative(mutant) && workshop !== undefined
-        ? workshop.build(t, mutations)
-        : mutateLibrary(t, mutations);
+    const root = isNative(mutant) ? workshop.build(t, mutations) : mutateLibrary(t, mutations);
     const start = performance.now();
     const shown = await trial(t, killer, root);
     t.not(shown, undefined, `caught by ${killer}: ${shown ?? 'nothing'}`);
