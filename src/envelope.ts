@@ -48,6 +48,11 @@ export function isSidecar(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.subarray(0, sidecarMagic.length)).toString('latin1') === sidecarMagic;
 }
 
+/** Does it begin as an envelope of this version does? What follows may be damaged. */
+export function beginsEnvelope(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, opening.length) === opening;
+}
+
 /** The envelope of these fields: JSON from after the opening brace up to the closing one. */
 export function seal(fields: string): Buffer {
   return stamp(Buffer.from(`${opening}${unset}",${fields}\n`));
