@@ -102,7 +102,8 @@ export class LeaseKeeper {
     const still = this.#store.look?.(this.#grant);
     if (still === false && this.#tail === undefined) throw this.#lose();
     if (late) throw this.#error('ERR_LOCK_LOST', 'is past its TTL; a renewal may revive it');
-    if (still === undefined && this.#store.look !== undefined) {
+    // Not ours while a transaction is under way: it may be that one's doing, or a loss.
+    if (still !== true && this.#store.look !== undefined) {
       throw this.#error('ERR_LOCK_BUSY', 'cannot be looked at now');
     }
   }

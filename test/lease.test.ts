@@ -3,10 +3,17 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { LockError, Leases, type Lease } from '../lib/index.js';
+import { LockError, Leases, tryLock, type Lease } from '../lib/index.js';
 import { fileName } from '../lib/names.js';
 import { parseRecord, type LeaseRecord } from '../lib/record.js';
-import { HandClock, isFree, mustTake, someLeases, until } from './helpers/some-leases.js';
+import {
+  HandClock,
+  isFree,
+  mustTake,
+  rejection,
+  someLeases,
+  until,
+} from './helpers/some-leases.js';
 
 const lost = { name: 'LockError', code: 'ERR_LOCK_LOST' };
 
@@ -231,4 +238,23 @@ await t.test('assertHeld past the TTL renews, or throws', async (t) => {
   t.match(lease.signal.reason, lost);
   successor.assertHeld();
   await successor.release();
+});
+
+await t.test('assertHeld during a renewal does not call held what is gone', async (t) => {
+  const leases = someLeases(t);
+  const lease = await mustTake(leases, 'build', { ttl: '1m' });
+  const guard = tryLock(join(leases.location, 'build.guard'), { sidecar: false });
+  const renewal = rejection(lease.renew());
+  await new Promise(setImmediate);
+  lease.assertHeld();
+  rmSync(join(leases.location, 'build.lock'));
+  t.throws(
+    () => {
+      lease.assertHeld();
+    },
+    { code: 'ERR_LOCK_BUSY' },
+  );
+  guard?.release();
+  t.match(await renewal, lost);
+  t.match(lease.signal.reason, lost);
 });
