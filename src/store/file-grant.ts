@@ -41,6 +41,8 @@ export class FileGrant implements Grant {
   expiresAt: number | null;
   bytes: Buffer;
   handle: Handle | undefined;
+  /** The descriptor of {@link handle}, which a renewal on a thread of its own takes along for its time. */
+  lent: number | undefined;
   /** A release failed, somewhere between removing the record and syncing the folder. */
   half = false;
 

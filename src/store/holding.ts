@@ -20,6 +20,7 @@ export async function renew(place: Place, own: FileGrant): Promise<number> {
     }
     const { bytes, expires } = own.renewed(own.bytes, place.now());
     const change = { kind: 'renew', record: bytes } as const;
+    own.lent = addon.descriptorOf(handle);
     const { done } = await place.swap({ record: { own: own.bytes } }, change, handle);
     if (!done) throw lost(own);
     own.bytes = bytes;
@@ -128,7 +129,7 @@ export function look(own: FileGrant): boolean | undefined {
 
 /** That of the record's inode, which is locked; of an attached lease only, and not on Windows. */
 export function descriptor(own: FileGrant): number | undefined {
-  return own.handle && addon.descriptorOf(own.handle);
+  return own.handle && (addon.descriptorOf(own.handle) ?? own.lent);
 }
 
 /**

@@ -125,3 +125,23 @@ await t.test('there is none of what is not held, is detached, or on Windows', as
   });
   t.equal(broken.descriptor, undefined);
 });
+
+await t.test(
+  'a renewal that waits for its guard does not hide it',
+  { skip: windows },
+  async (t) => {
+    const leases = new Leases({ dir: t.testdir() });
+    const lease = await leases.acquire('build', { ttl: '1m' });
+    const { descriptor } = lease;
+    const guard = tryLock(join(leases.location, 'build.guard'), { sidecar: false });
+    const renewal = lease.renew();
+    await new Promise(setImmediate);
+    t.type(descriptor, 'number');
+    t.equal(lease.descriptor, descriptor);
+    guard?.release();
+    await renewal;
+    t.equal(lease.descriptor, descriptor);
+    await lease.release();
+    t.equal(lease.descriptor, undefined);
+  },
+);
