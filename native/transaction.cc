@@ -176,7 +176,10 @@ class Transaction::Step {
 
   Verdict tidy() {
     const os::Failure failure = os::removeFile(newPath_.c_str());
-    return failure && failure.code != ENOENT ? fail(failure, newPath_) : Verdict::done;
+    if (!failure || failure.code == ENOENT) return Verdict::done;
+    os::FileInfo standing;
+    const bool known = !os::infoOf(newPath_.c_str(), os::Links::refuse, standing);
+    return known && !standing.regular ? irregular(newPath_) : fail(failure, newPath_);
   }
 
   NewFile newFile() const {

@@ -128,6 +128,17 @@ await t.test('break: never the sidecar of a file lock', async (t) => {
   held?.release();
 });
 
+await t.test(
+  'sweep: a folder in place of a left-over does not keep it from the others',
+  async (t) => {
+    const leases = someLeases(t);
+    mkdirSync(join(leases.location, 'blocked.new'), { recursive: true });
+    writeFileSync(join(leases.location, 'zombie.lock'), '');
+    t.match(await leases.sweep(), [{ name: 'zombie', state: 'corrupt' }]);
+    t.ok(existsSync(join(leases.location, 'blocked.new')));
+  },
+);
+
 await t.test('sweep: what is stale and what is left over, nothing else', async (t) => {
   const clock = new HandClock();
   const leases = someLeases(t, { clock });
