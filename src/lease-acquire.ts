@@ -35,9 +35,12 @@ export function acquireLease(
       last = by;
       denial(event, by);
     };
+    const broke = (lease: LeaseInfo): void => {
+      publishBreak(context.store, lease, attempt.by.owner);
+    };
     try {
       const grant = await limited(timeout, signal, (stop) =>
-        context.store.acquire(attempt, { signal: stop, denied }),
+        context.store.acquire(attempt, { signal: stop, denied, broke }),
       );
       return begin(context, attempt, grant, options);
     } catch (error) {

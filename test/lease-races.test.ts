@@ -5,12 +5,13 @@
  */
 import { beforeSwap, conflict, Rival } from './helpers/interleave.js'; // before the library
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { Leases, type Lease, type LeaseInfo, type LeaseJson } from '../lib/index.js';
-import { HandClock, isFree, mustTake } from './helpers/some-leases.js';
+import { HandClock, isFree, mustTake, rejection } from './helpers/some-leases.js';
 
 const other = new Rival(t);
 const ttl = 1000;
@@ -201,6 +202,32 @@ await t.test('a freeze comes before the grant: it is not granted', async (t) => 
   t.equal(await all.leases.tryAcquire('build'), null);
   t.strictSame(verdicts, [conflict]);
   t.match(await all.leases.inspect('build'), { state: 'frozen', freeze: { owner: 'rival' } });
+});
+
+await t.test('an abort comes before the grant: it goes back without a trace', async (t) => {
+  const all = scene(t);
+  const { leases } = all;
+  const { token } = await overdue(all);
+  const breaks: unknown[] = [];
+  const heard = (event: unknown): number => breaks.push(event);
+  subscribe('holdfast:break', heard);
+  t.teardown(() => unsubscribe('holdfast:break', heard));
+  const controller = new AbortController();
+  const reason = new Error('too late');
+  beforeSwap(t, 'grant', () => {
+    controller.abort(reason);
+  });
+  t.equal(await rejection(leases.acquire('build', { signal: controller.signal })), reason);
+  t.equal(await leases.inspect('build'), null);
+  t.match(
+    breaks,
+    [{ token, state: 'expired', by: 'alice' }],
+    'the lease that was there is told of',
+  );
+  const next = await mustTake(leases);
+  t.match(next.previous, { end: 'expired', token }, 'nobody has worked since');
+  t.ok(next.token > token + 1n, 'the token of the grant is not handed out again');
+  await next.release();
 });
 
 await t.test('a swap that does not compare would be caught: two are granted it', async (t) => {

@@ -65,9 +65,11 @@ export class FileStore implements LeaseStore {
 
   async acquire(attempt: Attempt, waiting: Waiting): Promise<Grant> {
     waiting.signal.throwIfAborted();
-    const grant = await waitForGrant(this.#place(attempt.name), attempt, waiting);
+    const place = this.#place(attempt.name);
+    const grant = await waitForGrant(place, attempt, waiting);
     if (!waiting.signal.aborted) return grant;
-    await this.release(grant).catch(() => false); // given up, whatever came of it
+    await holding.giveBack(place, grant);
+    if (grant.broken !== null) waiting.broke?.(grant.broken);
     throw waiting.signal.reason;
   }
 

@@ -1,7 +1,7 @@
 /** What the holder of a lease does with it. */
 import { LockError } from '../errors.js';
 import { addon, dropHandle, isFailure, takeHandle } from '../native.js';
-import { encodePrevious } from '../previous.js';
+import { encodePrevious, type PreviousLease } from '../previous.js';
 import { identityOf, parseRecord, recordHolder, type LeaseRecord } from '../record.js';
 import { transactNow } from '../transaction.js';
 import { detachedRecord, FileGrant } from './file-grant.js';
@@ -43,10 +43,26 @@ export function renewNow(place: Place, own: FileGrant): boolean | undefined {
 }
 
 /** False: it was not ours any more. */
-export async function release(place: Place, own: FileGrant): Promise<boolean> {
+export function release(place: Place, own: FileGrant): Promise<boolean> {
   const { token, owner, pid } = own;
   const at = new Date(place.now().wallMs);
-  const note = encodePrevious({ end: 'released', token, owner, pid, at, by: null });
+  return remove(place, own, { end: 'released', token, owner, pid, at, by: null });
+}
+
+/**
+ * What nobody waits for any more goes back as if it had not been granted: the next one learns how the
+ * lease before ended, perhaps by a crash.
+ */
+export async function giveBack(place: Place, own: FileGrant): Promise<void> {
+  await remove(place, own, own.previous).catch(() => false); // it is over, whatever comes of it
+}
+
+async function remove(
+  place: Place,
+  own: FileGrant,
+  previous: PreviousLease | null,
+): Promise<boolean> {
+  const note = previous === null ? '' : encodePrevious(previous);
   const change = { kind: 'remove', note, durable: own.durable } as const;
   try {
     const { done, found } = await place.swap({ record: { own: own.bytes } }, change, own.handle);

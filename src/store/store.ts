@@ -95,6 +95,8 @@ export interface Waiting {
   readonly signal: AbortSignal;
   /** Told whenever the lease is seen in somebody else's hands. */
   readonly denied?: (by: LeaseInfo) => void;
+  /** Told of a stale lease that was taken away for a grant which came after the signal. */
+  readonly broke?: (lease: LeaseInfo) => void;
 }
 
 /**
