@@ -12,7 +12,14 @@ import { basename, dirname } from 'node:path';
 
 import type { Bell } from '../bell.js';
 import { KernelWait } from '../kernel-wait.js';
-import { dropHandle, isFailure, returnHandle, takeHandle, type Handle } from '../native.js';
+import {
+  dropHandle,
+  isFailure,
+  Outcome,
+  returnHandle,
+  takeHandle,
+  type Handle,
+} from '../native.js';
 import { identityOf } from '../record.js';
 import { takeable } from '../staleness.js';
 import { onFolderChange } from './folder-watch.js';
@@ -72,12 +79,16 @@ export class Vigil {
     }
   }
 
-  /** Undefined: no thread is to be had, and a look once a second has to do. */
+  /**
+   * Undefined: no thread is to be had, and a look once a second has to do; as it has when the thread
+   * cannot wait (no signal is free that would interrupt it), or every look would begin the next one.
+   */
   #start(handle: Handle): KernelWait | undefined {
     const wait = KernelWait.forHolder(handle, () => {
       if (isFailure(wait) || !wait.expected) return;
-      returnHandle(wait.collect().handle);
-      this.#bell.ring();
+      const { handle: over, outcome } = wait.collect();
+      returnHandle(over);
+      if (outcome === Outcome.granted) this.#bell.ring();
     });
     return isFailure(wait) ? undefined : wait;
   }

@@ -1,16 +1,18 @@
 /** What ends with a thread or a process, and what keeps one alive, of leases; as lifetime.test.ts. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { execFile, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 
 import { Leases } from '../../lib/index.js';
 import { resources, settledResources, untilBlocked } from '../helpers/kernel.js';
 import { LeasePeer } from '../helpers/lease-peer.js';
-import { childEnv } from '../helpers/peer.js';
+import { childEnv, packageRoot } from '../helpers/peer.js';
 import { mustTake, someLeases } from '../helpers/some-leases.js';
 
+const run = promisify(execFile);
 const fixture = fileURLToPath(new URL('../fixtures/pending-lease.mjs', import.meta.url));
 
 function start(t: Test, what: string, { location }: Leases): ChildProcess {
@@ -82,4 +84,28 @@ await t.test('the end of a worker ends its leases and its waits', async (t) => {
   t.ok(after.threads <= before.threads, `threads: ${before.threads}, then ${after.threads}`);
   t.ok(after.descriptors <= before.descriptors, `${before.descriptors}, then ${after.descriptors}`);
   t.equal(await lease.release(), 'released');
+});
+
+await t.test('a wait that no signal could interrupt looks now and then', async (t) => {
+  const leases = someLeases(t);
+  await mustTake(leases);
+  // A program may ignore them all, and so may who started it: a disposition survives exec(2).
+  const ignoring = 'for ((i = 34; i < 65; i++)); do trap "" $i; done; exec "$0" "$@"';
+  const library = pathToFileURL(join(packageRoot, 'lib/')).href;
+  const script = `
+    const { FileStore } = await import('${library}store/file-store.js');
+    const by = { owner: 'x', pid: 1, host: 'y', command: 'z' };
+    const id = '0'.repeat(32);
+    const attempt = { id, name: 'build', ttl: null, detached: false, durable: false, by };
+    let looks = 0;
+    const signal = AbortSignal.timeout(2500);
+    await new FileStore({ dir: process.argv[1] })
+      .acquire(attempt, { signal, denied: () => void looks++ })
+      .catch((error) => console.log(error.name, looks));`;
+  const args = ['--input-type=module', '-e', script, leases.location];
+  const env = childEnv();
+  const { stdout } = await run('bash', ['-c', ignoring, process.execPath, ...args], { env });
+  const [name, looks] = stdout.trim().split(' ');
+  t.equal(name, 'TimeoutError');
+  t.ok(Number(looks) > 1 && Number(looks) < 40, `${looks} looks in 2.5 s`);
 });
