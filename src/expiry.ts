@@ -52,7 +52,9 @@ export function timeLeft(
   const watched = Math.max(0, now.monotonicMs - (seenSinceMs ?? now.monotonicMs));
   const observed = { leftMs: ttl - watched, judge: 'observed' } as const;
   const read = byClock(timed, clock, now);
-  return read === undefined || read.leftMs > observed.leftMs ? observed : read;
+  // Deadlines are rounded up to whole milliseconds: a fraction more is no disagreement.
+  if (read === undefined || read.leftMs >= observed.leftMs + 1) return observed;
+  return { ...read, leftMs: Math.min(read.leftMs, observed.leftMs) };
 }
 
 function byClock(

@@ -215,6 +215,9 @@ await t.test('who, until when, by which clock, and when to look again', async (t
 
   t.equal(verdict(held, at(1, elsewhere)).judge, 'observed', 'the fall-back says so');
   t.equal(verdict(held, at(129_000)).judge, 'boot');
+  const fresh = { ...held, recordSeenSinceMs: 99_999.4 };
+  t.match(verdict(fresh, at(99_999.4)), { judge: 'boot', leftMs: 30_000 }, 'deadlines are rounded');
+  t.match(verdict(fresh, at(99_998.9)), { judge: 'observed', leftMs: 30_000 }, 'by less than that');
   t.equal(verdict(left, at(1, rebooted)).judge, 'wall');
   t.equal(verdict(left, at(1, clock(0))).judge, 'injected');
 
