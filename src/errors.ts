@@ -59,7 +59,7 @@ export class LockError extends Error {
   readonly code: LockErrorCode;
   /** The file that was to be locked; undefined where no file is concerned. */
   readonly path: string | undefined;
-  /** Who held it, as far as a sidecar tells; null when nobody is named. */
+  /** Who held it, as far as a sidecar or the record of a lease tells; null when nobody is named. */
   readonly holder: HolderInfo | null;
 
   constructor(code: LockErrorCode, message: string, details: LockErrorDetails = {}) {
