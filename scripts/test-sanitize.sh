@@ -24,7 +24,7 @@ run() {
   (cd "$copy" && CXXFLAGS="$flags -g -O1 -fno-omit-frame-pointer" LDFLAGS="$flags" \
     npx --no -- node-gyp rebuild "${nodedir[@]}" > "$log" 2>&1) || { cat "$log"; return 1; }
   # -R: ThreadSanitizer wants its address ranges where they always were.
-  (cd "$copy" && HOLDFAST_ROOT="$copy" LD_PRELOAD="$preload" \
+  (cd "$copy" && HOLDFAST_PACKAGE="$copy" LD_PRELOAD="$preload" \
     ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/lsan.supp:print_suppressions=0" UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
     TSAN_OPTIONS="exitcode=0:suppressions=$PWD/tsan.supp" \
     setarch -R node stress.mjs "$seconds") > "$log" 2>&1 || status=$?

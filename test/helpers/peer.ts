@@ -15,7 +15,7 @@ export const packageRoot = fileURLToPath(new URL('../..', import.meta.url)).repl
 
 /** The environment of every child: without tap's loaders, which cost a second each. */
 export function childEnv(root: string = packageRoot): NodeJS.ProcessEnv {
-  return { ...process.env, NODE_OPTIONS: '', HOLDFAST_ROOT: root };
+  return { ...process.env, NODE_OPTIONS: '', HOLDFAST_PACKAGE: root };
 }
 
 /** Longer than anything takes, shorter than tap's patience. */

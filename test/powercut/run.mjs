@@ -10,7 +10,7 @@
 // The boot goes on, as it does when a disk is unplugged, so nothing can hide behind a new boot id.
 // A disk that lies about a sync, and torn sectors, are not played here.
 //
-// Usage: run.mjs [--cuts N] [--fs ext4|xfs] [--seed S]; HOLDFAST_ROOT names the package.
+// Usage: run.mjs [--cuts N] [--fs ext4|xfs] [--seed S]; HOLDFAST_PACKAGE names the package.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

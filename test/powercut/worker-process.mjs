@@ -17,7 +17,7 @@ export class Worker {
 
   constructor(dir, log, seed) {
     this.#log = log;
-    const env = { HOLDFAST_ROOT: root, ...process.env, NODE_OPTIONS: '' };
+    const env = { HOLDFAST_PACKAGE: root, ...process.env, NODE_OPTIONS: '' };
     const args = [program, dir, log, String(Math.floor(seed * 2 ** 31))];
     this.#child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child.stdin.on('error', () => undefined);

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 
 import { generator } from '../fixtures/random.mjs';
 
-const { Leases } = await import(pathToFileURL(`${process.env.HOLDFAST_ROOT}/lib/index.js`));
+const { Leases } = await import(pathToFileURL(`${process.env.HOLDFAST_PACKAGE}/lib/index.js`));
 const [dir, path, seed] = process.argv.slice(2);
 const random = generator(Number(seed));
 const leases = new Leases({ dir });
