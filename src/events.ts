@@ -48,6 +48,23 @@ export interface LeaseEvent {
   error?: unknown;
 }
 
+/** What an event says of the lease that it is about. */
+export type EventLease = Pick<LeaseEvent, 'name' | 'id' | 'token' | 'owner' | 'detached' | 'ttl'>;
+
+/** Something that `by` did to a lease of this store, or failed to do. */
+export function leaseEvent(
+  store: { readonly capabilities: { readonly kind: string }; readonly location: string },
+  { name, id, token, owner, detached, ttl }: EventLease,
+  by: string,
+): LeaseEvent {
+  const where = {
+    kind: 'lease',
+    store: store.capabilities.kind,
+    location: store.location,
+  } as const;
+  return { ...where, name, id, token, owner, by, detached, ttl };
+}
+
 /** The message on every channel. */
 export type LockEvent = FileLockEvent | LeaseEvent;
 

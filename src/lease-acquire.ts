@@ -4,7 +4,7 @@ import { backoff } from './backoff.js';
 import { Bell } from './bell.js';
 import { formatDuration } from './duration.js';
 import { LockError, type LockErrorCode } from './errors.js';
-import { acquireChannel, breakChannel, type LeaseEvent } from './events.js';
+import { acquireChannel, breakChannel, leaseEvent, type LeaseEvent } from './events.js';
 import type { LeaseInfo } from './lease-info.js';
 import { LeaseKeeper, type KeeperContext } from './lease-keeper.js';
 import type { CheckedOptions } from './lease-options.js';
@@ -115,20 +115,11 @@ function begin(
 /** Tells those who listen that a lease was taken away, and why. */
 export function publishBreak(store: LeaseStore, broken: LeaseInfo, by: string): void {
   if (!breakChannel.hasSubscribers) return;
-  const { name, id, token, holder, ttl, kind, state } = broken;
-  const event: LeaseEvent = {
-    kind: 'lease',
-    store: store.capabilities.kind,
-    location: store.location,
-    name,
-    id,
-    token,
-    owner: holder?.owner ?? null,
-    by,
-    detached: kind === null ? null : kind === 'detached',
-    ttl,
-    ...(state === 'free' || state === 'frozen' ? {} : { state }),
-  };
+  const { holder, kind, state } = broken;
+  const owner = holder?.owner ?? null;
+  const detached = kind === null ? null : kind === 'detached';
+  const event = leaseEvent(store, { ...broken, owner, detached }, by);
+  if (state !== 'free' && state !== 'frozen') event.state = state;
   breakChannel.publish(event);
 }
 
@@ -145,22 +136,12 @@ function denial(event: Denial, { state, holder, id, token }: LeaseInfo): void {
 
 function traced<T>(
   { store }: KeeperContext,
-  { id, name, ttl, detached, by }: Attempt,
+  attempt: Attempt,
   run: (event: Denial) => Promise<T>,
 ): Promise<T> {
   if (!acquireChannel.hasSubscribers) return run({});
-  const event: LeaseEvent = {
-    kind: 'lease',
-    store: store.capabilities.kind,
-    location: store.location,
-    name,
-    id,
-    token: null,
-    owner: by.owner,
-    by: by.owner,
-    detached,
-    ttl,
-  };
+  const { owner } = attempt.by;
+  const event = leaseEvent(store, { ...attempt, token: null, owner }, owner);
   return acquireChannel.tracePromise(() => run(event), event);
 }
 

@@ -10,7 +10,13 @@
  * What is asked of the store goes one after the other, for all of it works on the same open file.
  */
 import { LockError } from './errors.js';
-import { lostChannel, releaseChannel, renewChannel, type LeaseEvent } from './events.js';
+import {
+  leaseEvent,
+  lostChannel,
+  releaseChannel,
+  renewChannel,
+  type LeaseEvent,
+} from './events.js';
 import { unwatch, watch } from './lease-watch.js';
 import type { Grant, LeaseStore } from './store/store.js';
 
@@ -235,10 +241,7 @@ export class LeaseKeeper {
   }
 
   #event(): LeaseEvent {
-    const { capabilities, location } = this.#store;
-    const { name, id, token, owner, detached, ttl } = this.#grant;
-    const where = { kind: 'lease', store: capabilities.kind, location, name } as const;
-    return { ...where, id, token, owner, by: owner, detached, ttl };
+    return leaseEvent(this.#store, this.#grant, this.#grant.owner);
   }
 
   #error(code: 'ERR_LOCK_LOST' | 'ERR_LOCK_BUSY', what: string): LockError {

@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { thisProcess } from './attempt.js';
 import { wallTime } from './clock.js';
 import { duration } from './duration.js';
-import { freezeChannel, type LeaseEvent } from './events.js';
+import { freezeChannel, leaseEvent } from './events.js';
 import { acquireLease, publishBreak, tryAcquireLease, useLease } from './lease-acquire.js';
 import type { LeaseInfo } from './lease-info.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -217,9 +217,7 @@ export class Leases implements AsyncDisposable {
 
   #publishFreeze(name: string, ttl: number | null): void {
     if (!freezeChannel.hasSubscribers) return;
-    const { capabilities, location } = this.#store;
     const nothing = { id: null, token: null, owner: null, detached: null };
-    const where = { kind: 'lease', store: capabilities.kind, location, name } as const;
-    freezeChannel.publish({ ...where, ...nothing, by: this.#owner, ttl } satisfies LeaseEvent);
+    freezeChannel.publish(leaseEvent(this.#store, { name, ...nothing, ttl }, this.#owner));
   }
 }
