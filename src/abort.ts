@@ -42,7 +42,7 @@ function listen(signal: AbortSignal): Ears {
 export const timeUp = Symbol('time is up');
 
 /** The longest delay setTimeout takes; a longer one would fire at once. */
-const maxDelay = 2 ** 31 - 1;
+export const maxDelay = 2 ** 31 - 1;
 
 /**
  * Runs something with a signal that is aborted with {@link timeUp} after `ms`, never before, or with

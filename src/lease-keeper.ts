@@ -9,19 +9,12 @@
  *
  * What is asked of the store goes one after the other, for all of it works on the same open file.
  */
+import { maxDelay } from './abort.js';
 import { LockError } from './errors.js';
-import {
-  leaseEvent,
-  lostChannel,
-  releaseChannel,
-  renewChannel,
-  type LeaseEvent,
-} from './events.js';
+import { leaseEvent, lostChannel, releaseChannel, renewChannel } from './events.js';
+import type { LeaseEvent } from './events.js';
 import { unwatch, watch } from './lease-watch.js';
 import type { Grant, LeaseStore } from './store/store.js';
-
-/** The longest delay setTimeout takes; a longer one would fire at once. */
-const maxDelay = 2 ** 31 - 1;
 
 /** After a renewal that failed for a reason that may pass. */
 const shortestRetryMs = 50;
@@ -37,6 +30,8 @@ export class LeaseKeeper {
   readonly #store: LeaseStore;
   readonly #now: () => number;
   readonly #renews: boolean;
+  /** Who acts: of an adopted lease not who was granted it. */
+  readonly #by: string;
   #grant: Grant;
   #state: 'held' | 'released' | 'lost' = 'held';
   /** By #now; undefined without a TTL. */
@@ -50,10 +45,11 @@ export class LeaseKeeper {
   #ending: Promise<'released' | 'lost'> | undefined;
   #letGo = false;
 
-  constructor({ store, now }: KeeperContext, grant: Grant, renews: boolean) {
+  constructor({ store, now }: KeeperContext, grant: Grant, renews: boolean, by = grant.owner) {
     this.#store = store;
     this.#now = now;
     this.#grant = grant;
+    this.#by = by;
     this.#renews = renews && !grant.detached && grant.ttl !== null;
     this.#setDeadline(grant.since, grant.ttl);
     if (!grant.detached) watch(this);
@@ -241,7 +237,7 @@ export class LeaseKeeper {
   }
 
   #event(): LeaseEvent {
-    return leaseEvent(this.#store, this.#grant, this.#grant.owner);
+    return leaseEvent(this.#store, this.#grant, this.#by);
   }
 
   #error(code: 'ERR_LOCK_LOST' | 'ERR_LOCK_BUSY', what: string): LockError {

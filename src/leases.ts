@@ -139,7 +139,7 @@ export class Leases implements AsyncDisposable {
   async adopt(name: string, which: { id: string; token: bigint | string }): Promise<Lease> {
     checkLeaseName(name);
     const grant = await this.#store.adopt(name, checkId(which.id), checkToken(which.token));
-    return new Lease(new LeaseKeeper(this.#context, grant, false));
+    return new Lease(new LeaseKeeper(this.#context, grant, false, this.#owner));
   }
 
   /** Who holds the name, and for how long; null when nobody does and it is not frozen. */

@@ -18,7 +18,7 @@
  * they would each start a thread, and one of them might be granted the lock although its own signal
  * was aborted.
  */
-import { onAbort } from './abort.js';
+import { maxDelay, onAbort } from './abort.js';
 import {
   isSettled,
   remedy,
@@ -30,9 +30,6 @@ import {
 } from './attempt.js';
 import { KernelWait } from './kernel-wait.js';
 import { addon, failureError, Flag, isFailure, Outcome, returnHandle } from './native.js';
-
-/** The longest delay setTimeout takes; a longer one would fire at once. */
-const maxDelay = 2 ** 31 - 1;
 
 class Waiting {
   /** Set while this one is the head and waits in the kernel. */

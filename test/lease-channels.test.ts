@@ -104,6 +104,25 @@ await t.test('a lease that is broken, and its holder', async (t) => {
   t.strictSame(told, [], 'nothing to break, nothing to tell');
 });
 
+await t.test('what is done to an adopted lease was done by who adopted it', async (t) => {
+  const leases = someLeases(t);
+  const carol = new Leases({ dir: leases.location, owner: 'carol' });
+  for (const end of ['release', 'lost']) {
+    const given = await mustTake(leases, 'build', { detached: true, ttl: '1m' });
+    const adopted = await carol.adopt('build', given);
+    const told = listen(t);
+    await adopted.renew();
+    if (end === 'lost') await leases.break('build', { force: true });
+    await adopted.release();
+    const both = { id: given.id, owner: 'alice', by: 'carol' };
+    const own = told.filter(([name]) => name !== 'break');
+    t.match(own, [
+      ['renew', both],
+      [end, both],
+    ]);
+  }
+});
+
 await t.test('a freeze and its end', async (t) => {
   const leases = someLeases(t);
   const told = listen(t);
