@@ -22,13 +22,13 @@ const shortestRetryMs = 50;
 /** What a keeper needs of its `Leases`. */
 export interface KeeperContext {
   readonly store: LeaseStore;
-  /** Milliseconds; the clock that TTLs are measured by. */
-  readonly now: () => number;
+  /** Milliseconds; the clock that the TTLs of such leases are measured by. */
+  readonly now: (detached: boolean) => number;
 }
 
 export class LeaseKeeper {
   readonly #store: LeaseStore;
-  readonly #now: () => number;
+  readonly #now: KeeperContext['now'];
   readonly #renews: boolean;
   /** Who acts: of an adopted lease not who was granted it. */
   readonly #by: string;
@@ -89,7 +89,7 @@ export class LeaseKeeper {
 
   assertHeld(): void {
     this.#checkState();
-    const now = this.#now();
+    const now = this.#now(this.#grant.detached);
     const late = this.#deadline !== undefined && now >= this.#deadline;
     if (late && this.#tail !== undefined) throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
     if (late) {
@@ -159,7 +159,7 @@ export class LeaseKeeper {
   }
 
   async #renewOnce(): Promise<void> {
-    const since = this.#now();
+    const since = this.#now(this.#grant.detached);
     try {
       this.#setDeadline(since, await this.#store.renew(this.#grant));
     } catch (error) {
@@ -226,8 +226,8 @@ export class LeaseKeeper {
       await this.renew();
     } catch {
       if (this.#state !== 'held') return;
-      const { revives } = this.#store.capabilities;
-      if (!revives && this.#deadline !== undefined && this.#now() >= this.#deadline) this.#lose();
+      const over = this.#deadline !== undefined && this.#now(false) >= this.#deadline;
+      if (over && !this.#store.capabilities.revives) this.#lose();
       else this.#schedule(Math.max(shortestRetryMs, (this.#grant.ttl ?? 0) / 10));
     }
   }

@@ -8,12 +8,11 @@
 import { randomUUID } from 'node:crypto';
 
 import { thisProcess } from './attempt.js';
-import { wallTime } from './clock.js';
 import { duration } from './duration.js';
 import { freezeChannel, leaseEvent } from './events.js';
 import { acquireLease, publishBreak, tryAcquireLease, useLease } from './lease-acquire.js';
 import type { LeaseInfo } from './lease-info.js';
-import { LeaseKeeper } from './lease-keeper.js';
+import { LeaseKeeper, type KeeperContext } from './lease-keeper.js';
 import {
   checkBreak,
   checkId,
@@ -29,6 +28,7 @@ import {
   type TryAcquireOptions,
 } from './lease-options.js';
 import { Lease } from './lease.js';
+import { holderTime } from './now.js';
 import { defaultOwner } from './owner.js';
 import { findRoot } from './root.js';
 import { FileStore } from './store/file-store.js';
@@ -49,7 +49,7 @@ const ttlWithoutLiveness = 30_000;
 export class Leases implements AsyncDisposable {
   readonly #store: LeaseStore;
   readonly #owner: string;
-  readonly #now: () => number;
+  readonly #now: (detached: boolean) => number;
 
   /** @throws {TypeError | RangeError} an option that makes no sense */
   constructor(options: LeasesOptions = {}) {
@@ -57,7 +57,7 @@ export class Leases implements AsyncDisposable {
     const { dir, store, owner, clock, fileMode, network } = options;
     this.#store = store ?? new FileStore({ dir: dir ?? findRoot(), clock, fileMode, network });
     this.#owner = owner ?? defaultOwner();
-    this.#now = clock === undefined ? () => performance.now() : () => wallTime(clock);
+    this.#now = (detached) => holderTime(clock, detached);
   }
 
   /** What the store can do. */
@@ -200,7 +200,7 @@ export class Leases implements AsyncDisposable {
     await this.#store[Symbol.asyncDispose]();
   }
 
-  get #context(): { store: LeaseStore; now: () => number } {
+  get #context(): KeeperContext {
     return { store: this.#store, now: this.#now };
   }
 

@@ -12,6 +12,18 @@ import { wallTime, type Clock } from './clock.js';
 import type { Now } from './expiry.js';
 import { addon } from './native.js';
 
+/** From the zero of `performance.now()` to that of the boot-time clock, if the host never slept. */
+const boottimeAhead = addon.bootClock()[1] - performance.now();
+
+/**
+ * The clock that a holder measures its TTL by, in milliseconds: an injected one, else `performance.now()`,
+ * and for a lease that outlives its process what the host has slept since, as its deadline counts.
+ */
+export function holderTime(injected: Clock | undefined, detached: boolean): number {
+  if (injected !== undefined) return wallTime(injected);
+  return detached ? addon.bootClock()[1] - boottimeAhead : performance.now();
+}
+
 interface Zeros {
   readonly bootId: string | null;
   readonly timeNamespace: string | null;

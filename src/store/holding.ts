@@ -78,7 +78,7 @@ async function remove(
 
 /** The same lease with a record that stands without its process. */
 export async function detach(place: Place, own: FileGrant, ttl: number): Promise<FileGrant> {
-  const since = place.time();
+  const since = place.time(true);
   const made: { record?: LeaseRecord } = {};
   const next = (bytes: Buffer): Buffer => {
     const parsed = parseRecord(bytes);
@@ -124,7 +124,7 @@ export async function adopt(place: Place, id: string, token: bigint): Promise<Fi
     throw notOwner(record, 'is attached: it lives and ends with its process', path);
   }
   const ran = (record.ttl ?? 0) - (view.judgement.leftMs ?? 0);
-  return new FileGrant({ files, record, token, bytes, since: place.time() - ran });
+  return new FileGrant({ files, record, token, bytes, since: place.time(true) - ran });
 }
 
 /** Is it still ours? Undefined: it cannot be told now. */

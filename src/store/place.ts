@@ -1,12 +1,12 @@
 /**
  * One name in one folder: what is there, judged, and the attempt to be granted it.
  */
-import { wallTime, type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { Now } from '../expiry.js';
 import { parseFreeze } from '../freeze.js';
 import { leaseInfo, type LeaseInfo } from '../lease-info.js';
 import { dropHandle, takeHandle, type Handle } from '../native.js';
-import { readClocks } from '../now.js';
+import { holderTime, readClocks } from '../now.js';
 import { endOf, parsePrevious, previousLease, type PreviousLease } from '../previous.js';
 import { encodeRecord, parseRecord } from '../record.js';
 import { takeable, verdict, type Judgement } from '../staleness.js';
@@ -44,8 +44,8 @@ export class Place {
   }
 
   /** The clock that a holder measures its TTL by. */
-  time(): number {
-    return this.clock === undefined ? performance.now() : wallTime(this.clock);
+  time(detached: boolean): number {
+    return holderTime(this.clock, detached);
   }
 
   /** What is there; with a handle, the record is left open in it. */
@@ -81,7 +81,7 @@ export class Place {
     let stale: View | undefined;
     try {
       for (;;) {
-        const since = this.time();
+        const since = this.time(attempt.detached);
         const record = recordOf(attempt, this.now());
         const change = { kind: 'grant', record: encodeRecord(record), attach, durable } as const;
         const result = await transact(this.files, expect, change, handle, patience);

@@ -63,8 +63,8 @@ export interface Grant {
   readonly expiresAt: number | null;
   readonly acquiredAt: number;
   /**
-   * When the TTL began for its holder, from before it was asked for: by `performance.now()`, or by an
-   * injected clock.
+   * When the TTL began for its holder, from before it was asked for: by `performance.now()` (of a detached
+   * lease plus what the host has slept since), or by an injected clock.
    */
   readonly since: number;
   readonly owner: string;
