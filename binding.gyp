@@ -48,7 +48,7 @@
           "sources": ["native/posix/os.cc", "native/posix/system.cc", "native/posix/thread.cc"],
         }],
         ["OS=='linux'", {
-          "sources": ["native/nostd.cc"],
+          "sources": ["native/nostd.cc", "native/posix/glibc_floor.cc"],
           "ldflags": [
             "-nodefaultlibs",
             "-static-libgcc",
