@@ -6,21 +6,10 @@
 # run-time is linked in. "posix" in the compiler's name is the thread model: the other one lacks
 # std::mutex.
 #
-# More compiler arguments may follow, such as -Werror.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# More compiler arguments may follow.
+. "$(dirname "$0")/common.sh"
 
-compiler=g++-mingw-w64-x86-64-posix
-if ! dpkg-query -W -f='${db:Status-Status}' "$compiler" 2> /dev/null | grep -qx installed; then
-  sudo=''
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get update -qq >&2
-  $sudo env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends "$compiler" >&2
-fi
-
-node_api="$(node -p 'require("node-api-headers").include_dir')"
-node_addon_api="$(node -p 'require("node-addon-api").include_dir')"
+need_apt g++-mingw-w64-x86-64-posix
 
 sources=()
 for file in native/*.cc native/win32/*.cc; do
@@ -38,20 +27,11 @@ node > "$work/node.def" -e '
 x86_64-w64-mingw32-dlltool -d "$work/node.def" -D node.exe -y "$work/libnode.a"
 
 # Linked elsewhere and moved when it is complete: a test that runs meanwhile sees the old one whole.
-x86_64-w64-mingw32-g++-posix -shared -std=c++20 -O2 -Wall -Wextra \
-  -fno-exceptions -fno-rtti -fvisibility=hidden -fvisibility-inlines-hidden \
-  -ffunction-sections -fdata-sections \
-  -D_WIN32_WINNT=0x0A00 -DNODE_GYP_MODULE_NAME=holdfast -DNAPI_VERSION=8 \
-  -DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS -DNODE_ADDON_API_DISABLE_DEPRECATED \
-  -isystem "$node_api" -isystem "$node_addon_api" "$@" \
-  "${sources[@]}" "$work/libnode.a" -static -Wl,--gc-sections -s -o "$work/holdfast.node"
-
-# Whoever needs more than these ships with Windows has linked something by mistake.
-needs="$(x86_64-w64-mingw32-objdump -p "$work/holdfast.node" | sed -n 's/.*DLL Name: //p')"
-if grep -Evix 'kernel32\.dll|msvcrt\.dll|ucrtbase\.dll|api-ms-win-[a-z0-9-]*\.dll|node\.exe' <<< "$needs"; then
-  echo 'the addon needs the DLLs above, which a user may not have' >&2
-  exit 1
-fi
+# Without a time stamp the same sources make the same bytes.
+read -ra includes <<< "$(include_flags)"
+x86_64-w64-mingw32-g++-posix -shared "${CXX_FLAGS[@]}" -D_WIN32_WINNT=0x0A00 "${includes[@]}" "$@" \
+  "${sources[@]}" "$work/libnode.a" -static -Wl,--gc-sections -Wl,--no-insert-timestamp -s \
+  -o "$work/holdfast.node"
 mkdir -p prebuilds/win32-x64
 mv "$work/holdfast.node" prebuilds/win32-x64/holdfast.node
 ls -l prebuilds/win32-x64/holdfast.node

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Writes compile_commands.json, from which editors, clangd and clang-tidy learn how each file of the
 # addon is compiled. node-gyp itself is asked, so that there is no second list of flags.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 
 # gyp writes beside binding.gyp and into build/, which node-gyp-build would look into and which a
 # build under way may be using. So it works in a copy.
@@ -11,14 +10,9 @@ trap 'rm -rf "$work"' EXIT
 cp -r binding.gyp package.json native "$work"
 ln -s "$PWD/node_modules" "$work/node_modules"
 
-# Node's headers without a download, where the running Node carries them.
-prefix="$(node -p 'require("path").resolve(process.execPath, "../..")')"
-nodedir=()
-[ ! -e "$prefix/include/node/node_api.h" ] || nodedir=("--nodedir=$prefix")
-
 gyp="$PWD/node_modules/node-gyp/bin/node-gyp.js"
 log="$work/log"
-if ! (cd "$work" && node "$gyp" configure "${nodedir[@]}" -- -f compile_commands_json > "$log" 2>&1); then
+if ! (cd "$work" && node "$gyp" configure ${NODEDIR:+"--nodedir=$NODEDIR"} -- -f compile_commands_json > "$log" 2>&1); then
   cat "$log" >&2
   exit 1
 fi

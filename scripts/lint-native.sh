@@ -3,17 +3,10 @@
 # for, and why some of it is not. Any finding is an error.
 #
 # The version is fixed: every one of them finds other things.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 
 tidy=clang-tidy-19
-if ! command -v "$tidy" > /dev/null; then
-  sudo=''
-  [ "$(id -u)" = 0 ] || sudo=sudo
-  $sudo apt-get update -qq >&2
-  $sudo env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends "$tidy" >&2
-fi
+need_apt "$tidy"
 
 bash scripts/compile-commands.sh
 

@@ -2,13 +2,8 @@
 # Builds the addon with sanitizers in a copy of the package and runs the stress program on it:
 # first AddressSanitizer (with leaks) and UndefinedBehaviorSanitizer, then ThreadSanitizer.
 # Fails on any report. Usage: test-sanitize.sh [SECONDS]
-set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/common.sh"
 seconds="${1:-10}"
-
-prefix="$(node -p 'require("path").resolve(process.execPath, "../..")')"
-nodedir=()
-[ -e "$prefix/include/node/node_api.h" ] && nodedir=(--nodedir="$prefix")
 
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
@@ -22,7 +17,7 @@ run() {
   for runtime in "$@"; do preload+="$(g++ -print-file-name="$runtime") "; done
   # _FORTIFY_SOURCE and sanitizers do not go together; frames are kept for readable reports.
   (cd "$copy" && CXXFLAGS="$flags -g -O1 -fno-omit-frame-pointer" LDFLAGS="$flags" \
-    npx --no -- node-gyp rebuild "${nodedir[@]}" > "$log" 2>&1) || { cat "$log"; return 1; }
+    npx --no -- node-gyp rebuild ${NODEDIR:+"--nodedir=$NODEDIR"} > "$log" 2>&1) || { cat "$log"; return 1; }
   # -R: ThreadSanitizer wants its address ranges where they always were.
   (cd "$copy" && HOLDFAST_PACKAGE="$copy" LD_PRELOAD="$preload" \
     ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS="suppressions=$PWD/lsan.supp:print_suppressions=0" UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
