@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The whole suite on every Node that is supported, one after the other. Further arguments go to tap:
+# `npm run test:runtimes -- test/lease.test.ts`. RUNTIMES="node20 node26" picks some.
+. "$(dirname "$0")/common.sh"
+
+results=()
+failed=0
+for runtime in ${RUNTIMES:-node20 node22 node24 node26}; do
+  version="$(bash scripts/run-in.sh "$runtime" --version)"
+  printf '\n== %s, Node %s\n' "$runtime" "$version"
+  start="$SECONDS"
+  result=passed
+  bash scripts/run-in.sh "$runtime" node_modules/.bin/tap --disable-coverage --reporter=terse "$@" || {
+    result=FAILED
+    failed=1
+  }
+  results+=("$(printf '%-8s %-10s %s  %ss' "$runtime" "$version" "$result" "$((SECONDS - start))")")
+done
+printf '\n'
+printf '%s\n' "${results[@]}"
+exit "$failed"

@@ -1,0 +1,56 @@
+// test/helpers/peer.ts for runtimes without tap: a process or worker thread that does as it is told.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const root = join(here, '../..');
+
+export class Child {
+  #calls = new Map();
+  #lastCall = 0;
+
+  /** Starts test/fixtures/NAME. */
+  static async start(name, { thread = false } = {}) {
+    const fixture = join(here, '../fixtures', name);
+    const env = { ...process.env, HOLDFAST_ROOT: root };
+    const child = new Child(
+      thread ? new Worker(fixture, { env }) : fork(fixture, { env, serialization: 'advanced' }),
+    );
+    await child.ready;
+    return child;
+  }
+
+  constructor(target) {
+    this.target = target;
+    // Not an event that might come before somebody listens.
+    this.ready = new Promise((resolve) => target.once('message', resolve));
+    this.exited = once(target, 'exit');
+    target.on('message', ({ call, result, error }) => {
+      const { resolve, reject } = this.#calls.get(call) ?? {};
+      this.#calls.delete(call);
+      if (error === undefined) resolve?.(result);
+      else reject?.(Object.assign(new Error(error.message), error));
+    });
+  }
+
+  call(operation, ...args) {
+    const message = { call: ++this.#lastCall, operation, args };
+    return new Promise((resolve, reject) => {
+      this.#calls.set(message.call, { resolve, reject });
+      if (this.target instanceof Worker) this.target.postMessage(message);
+      else this.target.send(message);
+    });
+  }
+
+  /** SIGKILL, TerminateProcess, or the end of a thread in the middle of what it does. */
+  async end() {
+    if (this.target instanceof Worker) await this.target.terminate();
+    else {
+      this.target.kill('SIGKILL');
+      await this.exited;
+    }
+  }
+}
