@@ -9,11 +9,13 @@ for runtime in ${RUNTIMES:-node20 node22 node24 node26}; do
   version="$(bash scripts/run-in.sh "$runtime" --version)"
   printf '\n== %s, Node %s\n' "$runtime" "$version"
   start="$SECONDS"
+  log="$CACHE/suite-$runtime.tap"
   result=passed
-  bash scripts/run-in.sh "$runtime" node_modules/.bin/tap --disable-coverage --reporter=terse "$@" || {
-    result=FAILED
+  bash scripts/run-in.sh "$runtime" node_modules/.bin/tap --disable-coverage --reporter=tap "$@" > "$log" || {
+    result="FAILED, see $log"
     failed=1
   }
+  grep -E '^ *not ok|^# \{' "$log" || true
   results+=("$(printf '%-8s %-10s %s  %ss' "$runtime" "$version" "$result" "$((SECONDS - start))")")
 done
 printf '\n'
