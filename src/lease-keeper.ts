@@ -112,11 +112,12 @@ export class LeaseKeeper {
 
   detach(ttl: number): Promise<void> {
     return this.#inTurn(async () => {
+      const { detached } = this.#grant;
       this.#grant = await this.#store.detach(this.#grant, ttl);
       this.#stop();
       this.#letGo = true;
       this.#setDeadline(this.#grant.since, this.#grant.ttl);
-      this.#publishRenewal({ detaching: true });
+      this.#publishRenewal(detached ? undefined : { detaching: true });
     });
   }
 

@@ -42,19 +42,27 @@ export function defaultOwner(): string {
   return `${user}@${hostname()}`;
 }
 
+let ownName: string | undefined;
+
+/** What this process is called by its users, if not by its program and script. */
+export function nameProcess(command: string): void {
+  ownName = command;
+}
+
 /** Describes this process; `startedAt` in milliseconds since 1970, if known. */
 export function describeProcess(startedAt: number | undefined): ProcessInfo {
-  const script = process.argv[1];
-  const words = [basename(process.execPath)];
-  if (script !== undefined) {
-    words.push(nearName(script));
-  }
   return {
     pid: process.pid,
     startedAt: startedAt && Math.round(startedAt),
     host: hostname(),
-    command: words.join(' '),
+    command: ownName ?? programAndScript(),
   };
+}
+
+function programAndScript(): string {
+  const script = process.argv[1];
+  const program = basename(process.execPath);
+  return script === undefined ? program : `${program} ${nearName(script)}`;
 }
 
 /** As one would type it, if it lies below the working directory, which may have been removed. */

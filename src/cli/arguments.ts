@@ -3,7 +3,8 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 import { duration } from '../duration.js';
 import { UsageError } from './exit-codes.js';
-import { commonOptions, specs, type CommandSpec, type OptionSpec } from './specs.js';
+import { commonOptions, type CommandSpec, type OptionSpec } from './spec.js';
+import { specs } from './specs.js';
 
 /** What was asked for. */
 export interface Arguments {

@@ -11,11 +11,7 @@ import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 import { addon } from '../native.js';
-import { signalExitCode } from './exit-codes.js';
-
-/** What shells answer. */
-const notFound = 127;
-const notExecutable = 126;
+import { notExecutable, notFoundCommand, signalExitCode } from './exit-codes.js';
 
 /** Want of something else than a command that can be run. */
 const shortages = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
@@ -121,7 +117,8 @@ function ending(process: ChildProcess, file: string): Promise<End> {
 
 function notStarted(error: unknown, file: string): End {
   const { code = '', message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || file === '') return { code: notFound, message: `${file}: not found` };
+  if (code === 'ENOENT' || file === '')
+    return { code: notFoundCommand, message: `${file}: not found` };
   if (code === 'EACCES') return { code: notExecutable, message: `${file}: permission denied` };
   return { code: shortages.has(code) ? 1 : notExecutable, message };
 }

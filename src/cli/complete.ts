@@ -5,7 +5,8 @@
 import { splitCommand, takesValue } from './arguments.js';
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
-import { commonOptions, shownSpecs, specOf, type CommandSpec } from './specs.js';
+import { commonOptions, type CommandSpec } from './spec.js';
+import { shownSpecs, specOf } from './specs.js';
 import { plain } from './wording.js';
 
 /** People wait for it, and pick from it. */

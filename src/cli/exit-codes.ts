@@ -16,8 +16,12 @@ export const ExitCode = {
   usage: 64,
 } as const;
 
+/** What shells answer for a command that cannot be run, and for one that is not there. */
+export const notExecutable = 126;
+export const notFoundCommand = 127;
+
 /** What each of them means, for `--help` and the documentation. */
-export const exitCodeTexts: readonly (readonly [code: number, text: string])[] = [
+export const exitCodeTexts: readonly (readonly [code: number | string, text: string])[] = [
   [ExitCode.ok, 'done; for a question: yes'],
   [ExitCode.failed, 'an error'],
   [ExitCode.held, 'held by somebody else, frozen, or timed out'],
@@ -25,6 +29,9 @@ export const exitCodeTexts: readonly (readonly [code: number, text: string])[] =
   [ExitCode.notOwner, "it is somebody else's"],
   [ExitCode.lost, 'the lease was lost'],
   [ExitCode.usage, 'wrong usage'],
+  [notExecutable, 'guard: the command could not be run'],
+  [notFoundCommand, 'guard: the command was not found'],
+  ['128+n', 'ended by signal n: 130 for Ctrl-C; 141 if nobody reads what is written'],
 ];
 
 /** What a shell reports for a program that a signal ended: 130 for SIGINT. */

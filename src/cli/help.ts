@@ -2,7 +2,8 @@
 import type { Context } from './context.js';
 import { ExitCode, exitCodeTexts } from './exit-codes.js';
 import { UnknownCommand } from './failure.js';
-import { commonOptions, shownSpecs, specOf, type CommandSpec, type OptionSpec } from './specs.js';
+import { commonOptions, type CommandSpec, type OptionSpec } from './spec.js';
+import { shownSpecs, specOf } from './specs.js';
 
 export function run({ args, output }: Context): Promise<number> {
   const [name] = args.operands;
@@ -62,7 +63,7 @@ export function commandHelp({
 function exitCodes(): string[] {
   return [
     'Exit codes:',
-    ...exitCodeTexts.map(([code, text]) => `  ${String(code).padStart(3)}  ${text}`),
+    ...exitCodeTexts.map(([code, text]) => `  ${String(code).padStart(5)}  ${text}`),
   ];
 }
 

@@ -15,10 +15,14 @@ export async function run(context: Context): Promise<number> {
   const ttl = args.duration('ttl') ?? longestDuration;
   const options: AcquireOptions = { ttl, detached: true, signal, ...meta };
   asUsage(() => checkLeaseOptions(options));
-  const taken = await leases.tryAcquire(name, options);
-  if (taken !== null) return report(context, taken, false);
+  // First, for whoever has it already is refused nothing, and nobody should read so in the log.
   const renewed = await reenter(context, ttl);
   if (renewed !== null) return report(context, renewed, true);
+  const taken = await leases.tryAcquire(name, options);
+  if (taken !== null) return report(context, taken, false);
+  // The same owner may have been faster by another process.
+  const late = await reenter(context, ttl);
+  if (late !== null) return report(context, late, true);
   if (timeout === 0) return refuse(context);
   await announceWait(context);
   try {

@@ -22,6 +22,7 @@ const commands: Record<string, () => Promise<{ run: Run }>> = {
   why: () => import('./why.js'),
   freeze: () => import('./freeze.js'),
   unfreeze: () => import('./unfreeze.js'),
+  audit: () => import('./audit.js'),
   doctor: () => import('./doctor.js'),
   demo: () => import('./demo-command.js'),
   version: () => import('./version.js'),
@@ -57,7 +58,13 @@ async function dispatch(
   // The command's own code, or what explains it; the context brings the library along.
   const load = commands[args.flag('help') ? 'help' : name];
   if (load === undefined) throw new Error(`${name} has no code`);
-  const [{ run }, { Context }] = await Promise.all([load(), import('./context.js')]);
+  const changes = spec.changes === true && !args.flag('help');
+  const [{ run }, { Context }, log] = await Promise.all([
+    load(),
+    import('./context.js'),
+    changes ? import('./audited.js') : undefined,
+  ]);
   const about = args.flag('help') ? { ...args, operands: [name] } : args;
-  return run(new Context(about, signal, around));
+  const context = new Context(about, signal, around);
+  return log === undefined ? run(context) : log.audited(name, context, run);
 }

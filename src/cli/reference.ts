@@ -1,6 +1,7 @@
 /** docs/cli.md, made of the same definitions as `--help`: `npm run docs:cli`. */
 import { exitCodeTexts } from './exit-codes.js';
-import { commonOptions, shownSpecs, type CommandSpec, type OptionSpec } from './specs.js';
+import { commonOptions, type CommandSpec, type OptionSpec } from './spec.js';
+import { shownSpecs } from './specs.js';
 
 /** The whole page, as Markdown. */
 export function reference(): string {
@@ -13,7 +14,7 @@ export function reference(): string {
       ['code', 'meaning'],
       exitCodeTexts.map(([code, text]) => [String(code), text]),
     ),
-    'A command that a signal ended exits with 128 and its number: 130 for Ctrl-C. One whose reader went away, as in `holdfast status | head -0`, exits with 141.',
+    'A reader goes away as in `holdfast status | head -0`. `guard` passes on what its command exits with, whatever it is.',
     '## Options of every command',
     options(commonOptions),
     ...shownSpecs.flatMap(command),
@@ -29,7 +30,7 @@ const introduction = `
 
 **How long.** A bare number is seconds, as in sleep(1); otherwise there is a unit: \`250ms\`, \`30s\`, \`5m\`, \`2h\`, \`1d\`.
 
-**For programs.** With \`--json\` every outcome is one object on stdout, errors included, and stderr stays empty. \`ok\` is true exactly if the exit code is 0; otherwise there are \`exitCode\`, \`message\` and, as a rule, \`code\`. Tokens are strings of decimal digits. Without \`--json\`, what was asked for is on stdout, and why it was refused on stderr.
+**For programs.** With \`--json\` every outcome is one object on stdout, errors included, and stderr stays empty, unless [the audit log](#holdfast-audit) cannot be written. \`ok\` is true exactly if the exit code is 0; otherwise there are \`exitCode\`, \`message\` and, as a rule, \`code\`. Tokens are strings of decimal digits. Without \`--json\`, what was asked for is on stdout, and why it was refused on stderr.
 
 Options stand before or after the name; \`--\` ends them.`.trim();
 

@@ -2,48 +2,7 @@
  * Every command, as data: what `--help`, the completions and docs/cli.md are made of, and what
  * arguments are read by. How a command works is in the file of its name.
  */
-
-/** One option. Without `value` it is a flag. */
-export interface OptionSpec {
-  readonly short?: string;
-  /** What stands for the value in the help. */
-  readonly value?: string;
-  readonly text: string;
-}
-
-export interface CommandSpec {
-  readonly name: string;
-  /** What follows the name in the usage line. */
-  readonly usage: string;
-  /** One line. */
-  readonly summary: string;
-  /** More lines, as they stand. */
-  readonly details?: readonly string[];
-  readonly options: Readonly<Record<string, OptionSpec>>;
-  /** How many arguments besides options, at least and at most. */
-  readonly operands: readonly [least: number, most: number];
-  /** Takes another command after `--`. */
-  readonly command?: boolean;
-  readonly examples?: readonly string[];
-  /** What its operands may be, if not the names of leases. */
-  readonly values?: () => readonly string[];
-  /** For programs; no help tells of it. */
-  readonly hidden?: boolean;
-}
-
-const json: OptionSpec = { text: 'print JSON, one object' };
-const owner: OptionSpec = { value: 'NAME', text: 'who acts (default: HOLDFAST_OWNER, user@host)' };
-const ttl: OptionSpec = { value: 'DURATION', text: 'how long it lasts: 90, 250ms, 30s, 5m, 2h' };
-const root: OptionSpec = {
-  value: 'DIR',
-  text: 'the folder of the leases (default: see holdfast help)',
-};
-
-/** Of every command. */
-export const commonOptions: Readonly<Record<string, OptionSpec>> = {
-  root,
-  help: { short: 'h', text: 'print this text' },
-};
+import { json, owner, ttl, type CommandSpec } from './spec.js';
 
 export const specs: readonly CommandSpec[] = [
   {
@@ -64,6 +23,7 @@ export const specs: readonly CommandSpec[] = [
       json,
     },
     operands: [1, 1],
+    changes: true,
     examples: ['holdfast lock deploy --ttl 10m', 'holdfast lock db --ttl 30s --timeout 5s --json'],
   },
   {
@@ -78,6 +38,7 @@ export const specs: readonly CommandSpec[] = [
       json,
     },
     operands: [0, 64],
+    changes: true,
     examples: ['holdfast unlock deploy', 'holdfast unlock deploy --force'],
   },
   {
@@ -123,6 +84,7 @@ export const specs: readonly CommandSpec[] = [
       json: { text: 'print a refusal as JSON' },
     },
     operands: [0, 1],
+    changes: true,
     command: true,
     examples: [
       'holdfast guard deploy -- ./deploy.sh',
@@ -141,6 +103,7 @@ export const specs: readonly CommandSpec[] = [
       json,
     },
     operands: [0, 64],
+    changes: true,
     examples: ['holdfast status', 'holdfast status deploy --json'],
   },
   {
@@ -165,6 +128,7 @@ export const specs: readonly CommandSpec[] = [
     details: ['Whoever holds it goes on. Those who wait already have to wait for the end of it.'],
     options: { ttl: { ...ttl, text: 'for how long (required)' }, owner, json },
     operands: [1, 1],
+    changes: true,
     examples: ['holdfast freeze deploy --ttl 30m'],
   },
   {
@@ -173,6 +137,31 @@ export const specs: readonly CommandSpec[] = [
     summary: 'end a freeze',
     options: { owner, json },
     operands: [1, 1],
+    changes: true,
+  },
+  {
+    name: 'audit',
+    usage: '[options]',
+    summary: 'show what has happened: who took, was refused, gave back or broke what',
+    details: [
+      'lock, unlock, guard, freeze, unfreeze and status --prune write it down: audit.log, in the folder',
+      'of the leases, has a line of JSON for each event. Before it grows beyond 10 MB it is put aside as',
+      'audit.log.1, that as audit.log.2; five are kept, and shown as well. A log that cannot be written',
+      'is a warning on stderr, and no reason for the command to fail.',
+      '',
+      'Lines that cannot be read are told on stderr, with --json among the others as the event damaged.',
+    ],
+    options: {
+      since: {
+        value: 'WHEN',
+        text: 'not what is older: 90, 30s, 2h; or 2026-01-31, 2026-01-31T12:00',
+      },
+      tail: { short: 'f', text: 'the last ten, and whatever comes, until Ctrl-C' },
+      name: { value: 'NAME', text: 'only of this lease' },
+      json: { text: 'print the lines as they stand, each an object' },
+    },
+    operands: [0, 0],
+    examples: ['holdfast audit --since 2h', 'holdfast audit --tail --name deploy'],
   },
   {
     name: 'doctor',

@@ -135,7 +135,7 @@ await t.test('who is refused is told who holds it: 2', async (t) => {
   const { guard } = await guarding(t, root, ['--owner', 'alice']);
   const again = ['guard', 'job', '--', 'true'];
   const line = new RegExp(
-    `^job is held by alice \\(pid ${guard.pid}: node .+\\) for .+; token \\d+\\n$`,
+    `^job is held by alice \\(pid ${guard.pid}: holdfast guard -- sh\\) for .+; token \\d+\\n$`,
   );
   t.match(await runCommand(t, again, { root }), { code: 2, stdout: '', stderr: line });
   const started = performance.now();

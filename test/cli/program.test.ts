@@ -19,7 +19,7 @@ await t.test('from one process to the next', async (t) => {
   t.match(await runProgram(['exists', 'x'], env), { code: 0, out: '', err: '' });
   const denied = await runProgram(['lock', 'x', '--owner', 'b'], env);
   t.match(denied, { code: 2, out: '' });
-  t.match(denied.err, new RegExp(`^x is held by a \\(pid \\d+: node .*bin\\.js\\) .+ ${token}\n$`));
+  t.match(denied.err, new RegExp(`^x is held by a \\(pid \\d+: holdfast lock\\) .+ ${token}\n$`));
   t.match(await runProgram(['unlock', 'x', '--owner', 'b'], env), { code: 4, out: '' });
   t.match(await runProgram(['unlock', 'x', '--owner', 'a'], env), { code: 0, err: '' });
   t.match(await runProgram(['exists', 'x'], env), { code: 3 });
@@ -121,7 +121,7 @@ await t.test('a signal ends a wait, and nothing is left behind', async (t) => {
   const next = leases.acquire('x', { timeout: 60_000 });
   await lease.release();
   t.equal(await (await next).release(), 'released', 'nobody stands in the queue');
-  t.strictSame(readdirSync(dir).sort(), ['x.guard', 'x.queue']);
+  t.strictSame(readdirSync(dir).sort(), ['audit.log', 'x.guard', 'x.queue']);
 });
 
 /** By somebody who waits; the look itself is over at once. */

@@ -1,0 +1,44 @@
+/**
+ * What a command does to leases is written down in `audit.log`, in their folder.
+ *
+ * It is for looking back, and nothing relies on it: a log that cannot be written is a warning, and the
+ * command goes on. A command that fails as well says why itself, and that is enough.
+ */
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { auditTo } from '../audit.js';
+import type { Context } from './context.js';
+import { asUsage, type FinalCode } from './exit-codes.js';
+import { plain } from './wording.js';
+
+type Run = (context: Context) => Promise<number | FinalCode>;
+
+/** The log of the leases in this folder. A lease of that name is in other files. */
+export function auditPath(root: string): string {
+  return join(root, 'audit.log');
+}
+
+/** Runs a command, and writes down what happens meanwhile. */
+export async function audited(
+  command: string,
+  context: Context,
+  run: Run,
+): Promise<number | FinalCode> {
+  let quiet = false;
+  const onError = (error: unknown): void => {
+    if (quiet) return;
+    quiet = true;
+    const { message } = error as Error;
+    context.errors.write(`holdfast ${command}: the audit log is incomplete: ${plain(message)}\n`);
+  };
+  const audit = asUsage(() => auditTo(auditPath(context.root), { onError }));
+  try {
+    const code = await run(context);
+    await nextTurn(); // a failure to write is told on another turn
+    return code;
+  } finally {
+    quiet = true;
+    audit.close();
+  }
+}
