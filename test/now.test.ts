@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 
 import { Leases } from '../lib/index.js';
 import * as native from '../lib/native.js';
+import * as grants from '../lib/store/file-grant.js';
 
 const { addon } = native;
 
@@ -46,9 +47,14 @@ async function leasesIn(t: Test, where: Proc, dir: string): Promise<Leases> {
 
 /** The file store, with these clocks. */
 async function storeBy(t: Test, now: NowModule): Promise<StoreModule> {
-  const place = await t.mockImport<PlaceModule>('../lib/store/place.js', { '../lib/now.js': now });
+  const shared = { '../lib/store/file-grant.js': grants }; // a class that both know each other's by
+  const place = await t.mockImport<PlaceModule>('../lib/store/place.js', {
+    '../lib/now.js': now,
+    ...shared,
+  });
   return t.mockImport<StoreModule>('../lib/store/file-store.js', {
     '../lib/store/place.js': place,
+    ...shared,
   });
 }
 

@@ -219,20 +219,41 @@ await t.test('tokens rise: over many grants, a deleted folder, a damaged guard',
   }
 });
 
+function withToken(record: Buffer, token: bigint): Buffer {
+  const other = Buffer.from(record);
+  other.write(String(token).padStart(20, '0'), 40, 'latin1');
+  other.write('00000000', 21, 'latin1');
+  other.write(crc32(other).toString(16).padStart(8, '0'), 21, 'latin1');
+  return other;
+}
+
+await t.test('a token after which there is none: an error, and not 0', async (t) => {
+  const files = leaseFiles(t);
+  const [holder, next] = [new Holder(files), new Holder(files)];
+  await holder.take('a');
+  const before = holder.record;
+  addon.release(holder.handle);
+  const last = withToken(before, 2n ** 64n - 1n);
+  writeFileSync(`${files.base}.lock`, last);
+  const grant = { kind: 'grant', record: blankRecord('b'), attach: true, durable: false } as const;
+  await t.rejects(next.run({ record: last, dead: true }, grant), {
+    code: 'ERR_LOCK_SYSTEM',
+    cause: { code: 'EOVERFLOW', syscall: 'token' },
+  });
+  t.strictSame(readFileSync(`${files.base}.lock`), last, 'nothing is changed');
+  await next.run({ record: last, dead: true }, { kind: 'remove', note: '', durable: false });
+  t.ok(
+    token(await next.run({ record: 'absent' }, grant)) > BigInt(before.toString('latin1', 40, 60)),
+  );
+});
+
 await t.test('a new guard starts above the record that it finds', async (t) => {
   const files = leaseFiles(t);
   const [holder, next] = [new Holder(files), new Holder(files)];
   // As if the clock had been a year ahead when the record was made, and the guard was lost.
   await holder.take('a');
   addon.release(holder.handle);
-  const future = Buffer.from(holder.record);
-  future.write(
-    String(BigInt(Date.now() + 365 * 86_400_000) * 1000n).padStart(20, '0'),
-    40,
-    'latin1',
-  );
-  future.write('00000000', 21, 'latin1');
-  future.write(crc32(future).toString(16).padStart(8, '0'), 21, 'latin1');
+  const future = withToken(holder.record, BigInt(Date.now() + 365 * 86_400_000) * 1000n);
   writeFileSync(`${files.base}.lock`, future);
   rmSync(`${files.base}.guard`);
   const record = blankRecord('b');
@@ -396,7 +417,7 @@ await t.test('tidy: removes a left-over, and says what is there', async (t) => {
   rmSync(`${files.base}.new`);
   mkdirSync(`${files.base}.new`);
   await t.rejects(sweeper.run({ record: 'anything' }, tidy), {
-    code: 'ERR_LOCK_SYSTEM',
+    code: 'ERR_LOCK_NOT_REGULAR',
     path: `${files.base}.new`,
   });
 });

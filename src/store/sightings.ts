@@ -16,14 +16,15 @@ export class Sightings {
   /** Notes what is there now (by one's own monotonic clock), and since when it has been so. */
   since(path: string, bytes: Buffer | null, nowMs: number): number | undefined {
     const last = this.#seen.get(path);
-    if (bytes !== null && last?.bytes.equals(bytes) === true) return last.sinceMs;
     this.#seen.delete(path);
     if (bytes === null) return undefined;
-    this.#seen.set(path, { bytes, sinceMs: nowMs });
+    const unchanged = last?.bytes.equals(bytes) === true;
+    const sighting = unchanged ? last : { bytes, sinceMs: nowMs };
+    this.#seen.set(path, sighting); // at the end: the first one was not looked at for the longest time
     if (this.#seen.size > capacity) {
       const [oldest = ''] = this.#seen.keys();
       this.#seen.delete(oldest);
     }
-    return nowMs;
+    return sighting.sinceMs;
   }
 }
