@@ -61,7 +61,7 @@ function details(event: string, fields: Entry['fields']): string {
     case 'acquire':
       return `by ${actor}${forText(ttl)}${fence}${afterText(previous)}`;
     case 'deny':
-      return `to ${actor}: ${refusalText(why, code)}${holderText(holder)}`;
+      return `to ${actor}: ${refusalText(why, code, holder)}`;
     case 'renew':
     case 'detach':
       return `by ${actor}${forText(ttl)}${fence}`;
@@ -81,13 +81,12 @@ function forText(ttl: unknown): string {
   return ttl > endlessMs ? ' until unlocked' : ` for ${formatDuration(ttl)}`;
 }
 
-function refusalText(why: unknown, code: unknown): string {
-  return why === 'failed' ? `failed, ${word(code)}` : word(why);
-}
-
-function holderText(holder: unknown): string {
-  if (typeof holder !== 'object' || holder === null) return '';
-  return ` by ${word((holder as { owner?: unknown }).owner)}`;
+/** `held by alice`, or `timeout, held by alice` */
+function refusalText(why: unknown, code: unknown, holder: unknown): string {
+  if (why === 'failed') return `failed, ${word(code)}`;
+  if (typeof holder !== 'object' || holder === null) return word(why);
+  const held = `held by ${word((holder as { owner?: unknown }).owner)}`;
+  return why === 'held' ? held : `${word(why)}, ${held}`;
 }
 
 /** Of a lease that was given back there is nothing to tell. */

@@ -46,8 +46,7 @@ async function watch(context: Context): Promise<number> {
     const text = args.flag('json')
       ? json(found, missing, context)
       : picture(found, context, screen).join('\n');
-    // To the top, the picture, and away with what was below it: no flicker.
-    if (screen.interactive && !args.flag('json')) output.write(`\u001b[H${text}\u001b[J\n`);
+    if (screen.interactive && !args.flag('json')) output.write(redrawn(text));
     else if (text !== last) output.write(`${text}\n`);
     last = text;
     await bell.wait(redrawMs);
@@ -55,6 +54,11 @@ async function watch(context: Context): Promise<number> {
   unlisten();
   unwatch();
   return ExitCode.ok;
+}
+
+/** To the top, the picture, and away with what was beside and below it: no flicker. */
+function redrawn(text: string): string {
+  return `\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J\n`;
 }
 
 /** What there is, and the names that were asked for and nobody holds. */

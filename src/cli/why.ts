@@ -36,17 +36,24 @@ function explain(info: LeaseInfo): string[] {
   if (state === 'held' && kind === 'detached') {
     lines.push(`  $ holdfast unlock ${quoted(info.name)}${ownerOption(holder?.owner)}`);
   }
-  if (state === 'held') lines.push(`  $ holdfast unlock ${quoted(info.name)} --force`);
+  if (state === 'held' && why !== 'sidecar') {
+    lines.push(`  $ holdfast unlock ${quoted(info.name)} --force`);
+  }
   return lines;
 }
 
 /** Why it cannot simply be taken. */
-function ofHolder({ kind, why, ttl }: LeaseInfo): string[] {
+function ofHolder({ name, kind, why, ttl }: LeaseInfo): string[] {
   if (kind === 'attached') {
     const renewed = ttl === null ? '' : `, or when it is not renewed for ${formatDuration(ttl)}`;
     return [`it lives with its process and ends with it${renewed}`];
   }
   if (kind === 'detached') return ['its process may be gone: it stands until its TTL or an unlock'];
+  if (why === 'sidecar') {
+    return [
+      `${plain(name)}.lock is what file locks on ${plain(name)} are taken on: take another name`,
+    ];
+  }
   return [`nothing more is known: ${why}. What is not known counts as held`];
 }
 

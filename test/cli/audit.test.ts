@@ -63,7 +63,7 @@ await t.test('what the commands do, for people', async (t) => {
     `renew         x  by me ${who} for 9m; token \\d+`,
     `deny          x  to bob ${who}: held by me`,
     `deny          x  to bob ${who}: held by me`,
-    `deny          x  to bob ${who}: timeout by me`,
+    `deny          x  to bob ${who}: timeout, held by me`,
     `release       x  by me ${who}; token \\d+`,
     `acquire       x  by me ${who} until unlocked; token \\d+`,
     `break         x  of me by bob ${who}: forced; token \\d+`,

@@ -13,6 +13,8 @@ const other = 'other@test';
 
 type Prepare = (dir: string, t: Test) => Promise<unknown> | undefined;
 
+const noise = Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 197 + 91) % 256));
+
 const record = (dir: string): string => join(dir, 'x.lock');
 
 function detached(owner: string, ttl = '1h'): Prepare {
@@ -37,10 +39,11 @@ function dead(owner: string): Prepare {
   };
 }
 
-function bytes(content: string | Buffer): Prepare {
+/** The file of that suffix is damaged. */
+function damaged(suffix: string, content: string | Buffer): Prepare {
   return (dir) => {
     mkdirSync(dir, { recursive: true });
-    writeFileSync(record(dir), content);
+    writeFileSync(join(dir, `x.${suffix}`), content);
     return undefined;
   };
 }
@@ -73,14 +76,17 @@ export const situations = {
   frozen: frozen(),
   'frozen theirs': frozen(detached(other)),
   'frozen expired': frozen((dir) => expired(dir, other)),
-  empty: bytes(''),
-  random: bytes(Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 197 + 91) % 256))),
-  'wrong schema': bytes('{"holdfast":1,"owner":"me"}\n'),
+  empty: damaged('lock', ''),
+  random: damaged('lock', noise),
+  'wrong schema': damaged('lock', '{"holdfast":1,"owner":"me"}\n'),
   truncated: async (dir, t) => {
     await detached(other)(dir, t);
     truncateSync(record(dir), 200);
   },
-  future: bytes('{"holdfast":2,"crc":"00000000","token":"1"}\n'),
+  future: damaged('lock', '{"holdfast":2,"crc":"00000000","token":"1"}\n'),
+  'damaged freeze': damaged('freeze', noise),
+  'future freeze': damaged('freeze', '{"holdfast":2,"crc":"00000000"}\n'),
+  'damaged guard': damaged('guard', noise),
   sidecar: (dir) => {
     mkdirSync(dir);
     tryLock(join(dir, 'x'))?.release();
