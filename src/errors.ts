@@ -70,6 +70,10 @@ export class LockError extends Error {
   }
 }
 
+export function isLoss(error: unknown): boolean {
+  return error instanceof LockError && error.code === 'ERR_LOCK_LOST';
+}
+
 /** A failed system call, in the form of Node's own errors. It is the `cause` of a LockError. */
 export interface SystemError extends Error {
   /** Negative, as in Node's errors. */

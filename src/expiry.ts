@@ -21,8 +21,11 @@ export interface Now extends BootClock {
   readonly injected: boolean;
 }
 
-/** The clock that decided; `observed` is the fall-back, one's own watching for a whole TTL. */
-export type Judge = 'injected' | 'boot' | 'wall' | 'observed';
+/**
+ * The clock that decided; `observed` is the fall-back, one's own watching for a whole TTL; `store`: that
+ * of a store on other machines.
+ */
+export type Judge = 'injected' | 'boot' | 'wall' | 'observed' | 'store';
 
 /** What is left of a TTL in milliseconds, zero or less when it is over; null: it has none. */
 export interface Left {

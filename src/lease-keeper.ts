@@ -4,17 +4,23 @@
  * It is renewed at a third of its TTL, one renewal in flight. Its loss is noticed by a refused
  * renewal, by the look once a second, or when somebody asks. Lost means that somebody was granted the
  * name or broke the lease. A renewal that merely comes late revives it, where the store can do that;
- * else it is over at the deadline that its holder computed: the monotonic time before the last renewal
- * was sent, and the TTL.
+ * else it is over at the deadline that its holder computed: the time before the last renewal was sent,
+ * by a clock that nobody sets, and the TTL, less a margin for clocks that do not run alike.
  *
  * What is asked of the store goes one after the other, for all of it works on the same open file.
  */
 import { maxDelay } from './abort.js';
-import { LockError } from './errors.js';
+import { Deadline } from './deadline.js';
+import { isLoss, LockError } from './errors.js';
 import { leaseEvent, lostChannel, releaseChannel, renewChannel } from './events.js';
 import type { LeaseEvent } from './events.js';
 import { unwatch, watch } from './lease-watch.js';
 import type { Grant, LeaseStore } from './store/store.js';
+
+/** By this part of the TTL a holder stops early, where being late cannot be mended. */
+const margin = 1 / 20;
+
+const overdue = 'was lost: it was not renewed in time';
 
 /** After a renewal that failed for a reason that may pass. */
 const shortestRetryMs = 50;
@@ -34,8 +40,7 @@ export class LeaseKeeper {
   readonly #by: string;
   #grant: Grant;
   #state: 'held' | 'released' | 'lost' = 'held';
-  /** By #now; undefined without a TTL. */
-  #deadline: number | undefined;
+  readonly #deadline: Deadline;
   #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   #loss: LockError | undefined;
@@ -51,6 +56,12 @@ export class LeaseKeeper {
     this.#grant = grant;
     this.#by = by;
     this.#renews = renews && !grant.detached && grant.ttl !== null;
+    // Even while the store does not answer.
+    const onEnd = (): void => {
+      if (this.#isFinal) this.#lose(overdue);
+    };
+    const clock = (): number => now(this.#grant.detached);
+    this.#deadline = new Deadline(clock, store.capabilities.revives ? undefined : onEnd);
     this.#setDeadline(grant.since, grant.ttl);
     if (!grant.detached) watch(this);
     this.#schedule();
@@ -90,7 +101,8 @@ export class LeaseKeeper {
   assertHeld(): void {
     this.#checkState();
     const now = this.#now(this.#grant.detached);
-    const late = this.#deadline !== undefined && now >= this.#deadline;
+    const late = this.#deadline.over;
+    if (late && this.#isFinal) throw this.#lose(overdue);
     if (late && this.#tail !== undefined) throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
     if (late) {
       const renewed = this.#store.renewNow?.(this.#grant);
@@ -131,8 +143,11 @@ export class LeaseKeeper {
 
   /** Once a second. */
   lookAfter(): void {
+    if (this.#state !== 'held') return;
+    // The timer does not count what the machine has slept.
+    if (this.#isFinal && this.#deadline.over) this.#lose(overdue);
     // While a transaction is under way the name may name another file that is ours as well.
-    if (this.#state !== 'held' || this.#tail !== undefined) return;
+    if (this.#tail !== undefined) return;
     if (this.#store.look?.(this.#grant) === false) this.#lose();
   }
 
@@ -162,7 +177,9 @@ export class LeaseKeeper {
   async #renewOnce(): Promise<void> {
     const since = this.#now(this.#grant.detached);
     try {
-      this.#setDeadline(since, await this.#store.renew(this.#grant));
+      const ttl = await this.#store.renew(this.#grant);
+      if (this.#state === 'lost') throw this.#lose(); // while it was under way
+      this.#setDeadline(since, ttl);
     } catch (error) {
       if (!isLoss(error)) this.#publishRenewal({ error }); // a loss is told of as such
       throw error;
@@ -177,7 +194,7 @@ export class LeaseKeeper {
     if (this.#state === 'lost') return 'lost';
     this.#state = 'released';
     if (await this.#store.release(this.#grant)) {
-      if (releaseChannel.hasSubscribers) releaseChannel.publish(this.#event());
+      if (releaseChannel.hasSubscribers) releaseChannel.publish(eventOf(this.#store, this.#grant));
       return 'released';
     }
     this.#state = 'held';
@@ -186,17 +203,17 @@ export class LeaseKeeper {
   }
 
   /** It is somebody else's. Returns why, to be thrown. */
-  #lose(): LockError {
+  #lose(how = 'was lost: somebody broke it, or took it over'): LockError {
     if (this.#state !== 'held') return this.#loss ?? this.#error('ERR_LOCK_LOST', 'was released');
     this.#state = 'lost';
     this.#stop();
-    this.#loss = this.#error('ERR_LOCK_LOST', 'was lost: somebody broke it, or took it over');
+    this.#loss = this.#error('ERR_LOCK_LOST', how);
     const close = (): void => {
       this.#store.forget(this.#grant);
     };
     if (this.#tail === undefined) close();
     else this.#tail.then(close, close);
-    if (lostChannel.hasSubscribers) lostChannel.publish(this.#event());
+    if (lostChannel.hasSubscribers) lostChannel.publish(eventOf(this.#store, this.#grant));
     this.#controller?.abort(this.#loss);
     return this.#loss;
   }
@@ -206,12 +223,19 @@ export class LeaseKeeper {
     if (!this.held) throw this.#error('ERR_LOCK_LOST', 'was released');
   }
 
+  /** Its deadline is the end of it; a detached one others may have renewed. */
+  get #isFinal(): boolean {
+    return !this.#store.capabilities.revives && !this.#grant.detached;
+  }
+
   #setDeadline(since: number, ttl: number | null): void {
-    this.#deadline = ttl === null || ttl === Infinity ? undefined : since + ttl;
+    this.#deadline.set(since, ttl === null || !this.#isFinal ? ttl : ttl * (1 - margin));
+    if (!this.held) this.#deadline.stop();
   }
 
   #stop(): void {
     clearTimeout(this.#timer);
+    this.#deadline.stop();
     unwatch(this);
   }
 
@@ -227,9 +251,7 @@ export class LeaseKeeper {
       await this.renew();
     } catch {
       if (this.#state !== 'held') return;
-      const over = this.#deadline !== undefined && this.#now(false) >= this.#deadline;
-      if (over && !this.#store.capabilities.revives) this.#lose();
-      else this.#schedule(Math.max(shortestRetryMs, (this.#grant.ttl ?? 0) / 10));
+      this.#schedule(Math.max(shortestRetryMs, (this.#grant.ttl ?? 0) / 10));
     }
   }
 
@@ -244,8 +266,4 @@ export class LeaseKeeper {
   #error(code: 'ERR_LOCK_LOST' | 'ERR_LOCK_BUSY', what: string): LockError {
     return new LockError(code, `the lease ${this.#grant.name} ${what}`);
   }
-}
-
-function isLoss(error: unknown): boolean {
-  return error instanceof LockError && error.code === 'ERR_LOCK_LOST';
 }

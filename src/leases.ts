@@ -57,7 +57,9 @@ export class Leases implements AsyncDisposable {
     const { dir, store, owner, clock, fileMode, network } = options;
     this.#store = store ?? new FileStore({ dir: dir ?? findRoot(), clock, fileMode, network });
     this.#owner = owner ?? defaultOwner();
-    this.#now = (detached) => holderTime(clock, detached);
+    // The servers of a store elsewhere do not sleep with this host.
+    const elsewhere = this.#store.capabilities.scope === 'cluster';
+    this.#now = (detached) => holderTime(clock, detached || elsewhere);
   }
 
   /** What the store can do. */

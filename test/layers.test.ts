@@ -15,7 +15,7 @@ import { packageRoot } from './helpers/peer.js';
  */
 const layers: readonly (readonly string[])[] = [
   ['cli/'],
-  ['index.ts'],
+  ['index.ts', 'etcd.ts'],
   ['audit.ts'],
   ['rotating-file.ts'],
   ['leases.ts', 'file-lock.ts'],
@@ -34,7 +34,7 @@ const layers: readonly (readonly string[])[] = [
   ['record.ts', 'freeze.ts', 'expiry.ts'],
   ['envelope.ts', 'fields.ts'],
   ['owner.ts', 'filesystem.ts', 'events.ts', 'options.ts'],
-  ['abort.ts', 'backoff.ts', 'bell.ts', 'clock.ts', 'duration.ts', 'names.ts'],
+  ['abort.ts', 'backoff.ts', 'bell.ts', 'clock.ts', 'deadline.ts', 'duration.ts', 'names.ts'],
 ];
 
 /** What the leaves may take from Node: words about the host, arithmetic, no input and output. */

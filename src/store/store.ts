@@ -19,7 +19,10 @@ export interface Capabilities {
   readonly liveness: boolean;
   /** Waiters are granted in the order in which they came. */
   readonly fifo: boolean;
-  /** A lease past its TTL that nobody took goes on when it is renewed. */
+  /**
+   * A lease past its TTL that nobody took goes on when it is renewed. Without this a holder stops a
+   * twentieth of the TTL before its end.
+   */
   readonly revives: boolean;
   /** The shortest TTL, and the steps in which they come, in milliseconds. */
   readonly minTtl: number;
@@ -64,7 +67,7 @@ export interface Grant {
   readonly acquiredAt: number;
   /**
    * When the TTL began for its holder, from before it was asked for: by `performance.now()` (of a detached
-   * lease plus what the host has slept since), or by an injected clock.
+   * lease, and of a cluster's, plus what the host has slept since), or by an injected clock.
    */
   readonly since: number;
   readonly owner: string;

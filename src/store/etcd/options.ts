@@ -1,0 +1,64 @@
+/** Where an etcd is, and how to be let in. */
+import type { SecureContextOptions } from 'node:tls';
+
+import { wrongType } from '../../options.js';
+
+/** For `https` endpoints, as `tls.connect` takes them. */
+export interface EtcdTls extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'> {
+  /** The name that the certificate of the server must have. Default: the host of the endpoint. */
+  readonly servername?: string;
+}
+
+export interface EtcdOptions {
+  /** `'http://10.0.0.1:2379'` or several; all `http`, or all `https`. The port is 2379 unless said. */
+  readonly endpoints: string | readonly string[];
+  /** Before all keys. Leases of other prefixes are other leases. Default `holdfast`. */
+  readonly prefix?: string;
+  readonly auth?: { readonly user: string; readonly password: string } | undefined;
+  readonly tls?: EtcdTls | undefined;
+  /** Milliseconds until a question that nobody answers is given up. Default 5000. */
+  readonly timeout?: number;
+}
+
+/** @throws {TypeError | RangeError} and names the option */
+export function checkOptions(options: unknown): asserts options is EtcdOptions {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object');
+  const { endpoints, prefix, auth, tls, timeout } = options as Record<string, unknown>;
+  endpointsOf(endpoints);
+  if (prefix !== undefined && (typeof prefix !== 'string' || prefix.replaceAll('/', '') === '')) {
+    throw wrongType('prefix', 'a non-empty string');
+  }
+  if (auth !== undefined) {
+    const { user, password } = (auth ?? {}) as Record<string, unknown>;
+    if (typeof user !== 'string' || user === '') throw wrongType('auth.user', 'a string');
+    if (typeof password !== 'string') throw wrongType('auth.password', 'a string');
+  }
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) {
+    throw wrongType('tls', 'an object');
+  }
+  if (timeout === undefined) return;
+  if (typeof timeout !== 'number') throw wrongType('timeout', 'a number');
+  if (!(timeout > 0 && timeout < 2 ** 31)) {
+    throw new RangeError(`timeout must be above 0 and below 2^31 ms, not ${timeout}`);
+  }
+}
+
+/** @throws {TypeError} none, or not the address of a server */
+export function endpointsOf(endpoints: unknown): URL[] {
+  const given: unknown[] = Array.isArray(endpoints) ? endpoints : [endpoints];
+  const urls = given.map((each) => {
+    const url = typeof each === 'string' && URL.canParse(each) ? new URL(each) : undefined;
+    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+      throw wrongType('endpoints', "URLs such as 'http://127.0.0.1:2379'");
+    }
+    if (url.username !== '') throw new TypeError('user and password belong into auth');
+    // What a URL leaves out is a port of the web.
+    if (!/:\d+\/?$/.test(String(each))) url.port = '2379';
+    return url;
+  });
+  if (urls.length === 0) throw wrongType('endpoints', 'at least one URL');
+  if (new Set(urls.map(({ protocol }) => protocol)).size > 1) {
+    throw new TypeError('endpoints must be all http or all https');
+  }
+  return urls;
+}
