@@ -19,8 +19,8 @@ import { EtcdGrant, encodeEntry, isBroken, recordOf } from './entry.js';
 import type { Ground } from './ground.js';
 import { Refusal } from './refusal.js';
 
-/** For so long a place outlives who has it; in ms. */
-const placeTtl = 5000;
+/** For so long a place outlives who has it; in ms. A shorter one is lost when a machine is busy. */
+const placeTtl = 10_000;
 
 /** A key in the line. */
 export interface Place {
@@ -59,9 +59,10 @@ export class Waiter {
   readonly #freeze: string;
   readonly #bell = new Bell();
   readonly #asking: { signal: AbortSignal };
-  /** The key that is listened for, and whether it is known to be gone. */
+  /** The key that is listened for, and whether it is known, or thought, to be gone. */
   #obstacle: string | undefined;
   #gone = false;
+  #hinted = false;
   #unlisten: (() => void) | undefined;
 
   constructor(
@@ -92,6 +93,7 @@ export class Waiter {
   async #wait(): Promise<EtcdGrant | undefined> {
     const { id, ttl } = this.place.term;
     let nextSign = now() + ttl / 3;
+    let nextLook = now() + ttl;
     let view = await this.#look();
     for (;;) {
       this.signal.throwIfAborted();
@@ -112,9 +114,12 @@ export class Waiter {
         nextSign = now() + ttl / 3;
         if ((await this.ground.client.keepAlive(id, this.#asking)).ttl === 0) return undefined;
       }
-      // Most often it was the holder. If not, the attempt tells who is next.
-      view = this.#gone ? { ...view, obstacle: undefined } : await this.#look();
-      this.#gone = false;
+      const [gone, hinted] = [this.#gone, this.#hinted || now() >= nextLook];
+      this.#gone = this.#hinted = false;
+      if (hinted) nextLook = now() + ttl;
+      // Most often it was the holder that went. If not, the attempt tells who is next.
+      if (gone) view = { ...view, obstacle: undefined };
+      else if (hinted) view = await this.#look();
     }
   }
 
@@ -124,6 +129,7 @@ export class Waiter {
     this.#gone = false;
     this.#unlisten = this.ground.watch.listen(key, (gone) => {
       this.#gone ||= gone;
+      this.#hinted = true;
       this.#bell.ring();
     });
   }

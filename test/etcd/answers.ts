@@ -1,0 +1,220 @@
+/**
+ * Conformance 10, and 1 000 times so: answers that are dropped, delayed, cut and doubled. A question whose
+ * answer is lost has had its effect, so what is asked again must find that.
+ */
+import t, { type Test } from 'tap';
+
+import { Leases, LockError, type LeaseStore } from '../../src/index.js';
+import { EtcdStore } from '../../src/store/etcd/etcd-store.js';
+import { attemptFor } from '../conformance/subject.js';
+import { full } from '../helpers/counting.js';
+import { Etcd, withoutEtcd } from '../helpers/etcd.js';
+import { FlakyProxy, type Fate } from '../helpers/flaky-proxy.js';
+import { regressions } from '../helpers/witness.js';
+
+/** Short, so that a dropped answer does not take long; the proxy's delays are much shorter. */
+const timeout = 3000;
+let prefixes = 0;
+t.setTimeout(900_000);
+
+async function setUp(
+  t: Test,
+  etcd: Etcd,
+): Promise<{
+  prefix: string;
+  proxies: FlakyProxy[];
+  open: (timeout?: number) => LeaseStore;
+  direct: () => EtcdStore;
+}> {
+  const prefix = `answers${++prefixes}`;
+  const [target = ''] = etcd.endpoints;
+  // Three ways to one server: a lost answer is asked for by another after a third of the time.
+  const proxies = await Promise.all([1, 2, 3].map(() => FlakyProxy.start(t, target)));
+  const endpoints = proxies.map(({ url }) => url);
+  const open = (limit = timeout): LeaseStore =>
+    new EtcdStore({ endpoints, prefix, timeout: limit });
+  return { prefix, proxies, open, direct: () => new EtcdStore({ endpoints: target, prefix }) };
+}
+
+/** The next answer to a question of this kind is dropped. */
+function dropOne(proxies: FlakyProxy[], path: string, match = ''): () => boolean {
+  let dropped = false;
+  for (const proxy of proxies) {
+    proxy.fate = (asked, body) => {
+      if (dropped || asked !== path || !body.includes(match)) return 'answer';
+      dropped = true;
+      return 'drop';
+    };
+  }
+  return () => dropped;
+}
+
+async function suite(etcd: Etcd): Promise<void> {
+  const txn = '/v3/kv/txn';
+  const lease = '/v3/lease/';
+
+  await t.test('10. the answer to one question is lost, whichever it is', async (t) => {
+    for (const [path, match] of [
+      [`${lease}grant`, ''],
+      [txn, 'request_put'],
+    ] as const) {
+      for (const verb of ['tryAcquire', 'acquire'] as const) {
+        const { prefix, proxies, open, direct } = await setUp(t, etcd);
+        const store = open();
+        await store.inspect('name');
+        await store.tryAcquire(attemptFor('warm up')); // where tokens begin is known
+        const happened = dropOne(proxies, path, match);
+        const attempt = attemptFor('name', { ttl: 10_000 });
+        const { signal } = new AbortController();
+        const outcome = await (verb === 'acquire'
+          ? store.acquire(attempt, { signal })
+          : store.tryAcquire(attempt));
+        t.ok(happened(), `${path} for ${verb}`);
+        if ('denied' in outcome) throw new Error('it was denied by its own key');
+        t.equal((await direct().inspect('name'))?.token, outcome.token, 'the token of its key');
+        t.equal(await etcd.count(`${prefix}/line/name/`), 1, 'and there is one');
+        t.ok((await store.renew(outcome)) > 0);
+        t.equal(await store.release(outcome), true);
+        t.equal(await direct().inspect('name'), undefined);
+      }
+    }
+  });
+
+  await t.test('10. all answers to an attempt are lost; it is made again', async (t) => {
+    const { prefix, proxies, open, direct } = await setUp(t, etcd);
+    const store = open(600);
+    await store.tryAcquire(attemptFor('warm up'));
+    const attempt = attemptFor('name', { ttl: 60_000 });
+    for (const proxy of proxies) {
+      proxy.fate = (path, body) =>
+        (path === txn && body.includes('request_put')) || path === `${lease}revoke`
+          ? 'drop'
+          : 'answer';
+    }
+    const code = 'ERR_LOCK_STORE_UNAVAILABLE';
+    await t.rejects(store.tryAcquire(attempt), { code, cause: { code: 'ETIMEDOUT' } });
+    for (const proxy of proxies) proxy.fate = () => 'answer';
+    const outcome = await store.tryAcquire(attempt);
+    if ('denied' in outcome) throw new Error('it was denied by its own key');
+    t.equal((await direct().inspect('name'))?.token, outcome.token);
+    t.equal(await etcd.count(`${prefix}/line/name/`), 1);
+    // What the first call had begun is over by now, and did not take the second's lease along.
+    t.ok((await store.renew(outcome)) > 0);
+    t.equal(await store.release(outcome), true);
+  });
+
+  await t.test('the answer to a release is lost', async (t) => {
+    const { proxies, open, direct } = await setUp(t, etcd);
+    const store = open();
+    const grant = await store.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+    if ('denied' in grant) throw new Error('it is free');
+    const happened = dropOne(proxies, `${lease}revoke`);
+    t.equal(await store.release(grant), true, 'it was ours to the end');
+    t.ok(happened());
+    t.equal(await direct().inspect('name'), undefined);
+    t.equal(await store.release(grant), false);
+  });
+
+  await t.test('the answer to a break is lost', async (t) => {
+    for (const [path, match] of [
+      [txn, 'request_put'],
+      [`${lease}revoke`, ''],
+    ] as const) {
+      const { proxies, open, direct } = await setUp(t, etcd);
+      const victim = direct();
+      const grant = await victim.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+      if ('denied' in grant) throw new Error('it is free');
+      const happened = dropOne(proxies, path, match);
+      const { by } = attemptFor('name');
+      t.equal((await open().break('name', { token: grant.token, by }))?.token, grant.token);
+      t.ok(happened());
+      await t.rejects(victim.renew(grant), { code: 'ERR_LOCK_LOST' });
+    }
+  });
+
+  await t.test('9. the watch is cut, again and again', async (t) => {
+    const { prefix, proxies, open } = await setUp(t, etcd);
+    const [one, other] = [new Leases({ store: open() }), new Leases({ store: open() })];
+    const took: number[] = [];
+    for (let round = 0; round < 20; round++) {
+      const held = await one.acquire('name', { ttl: 60_000 });
+      const waits = other.acquire('name', { ttl: 60_000 });
+      await etcd.untilCount(`${prefix}/line/name/`, 2);
+      for (const proxy of proxies) proxy.cutAll();
+      const began = performance.now();
+      await held.release();
+      await (await waits).release();
+      took.push(performance.now() - began);
+    }
+    took.sort((a, b) => a - b);
+    t.comment(`median ${took[10]?.toFixed(1)} ms, longest ${took.at(-1)?.toFixed(1)} ms`);
+    // A hint that was missed would be made up for after a third of the five seconds of a place.
+    t.ok((took[10] ?? NaN) < 1000, 'the watch is opened again');
+  });
+
+  const operations = full ? 1000 : 200;
+  await t.test(`${operations} operations, and bad luck with a fifth of the answers`, async (t) => {
+    const { prefix, proxies, open, direct } = await setUp(t, etcd);
+    const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
+    t.comment(`SEED=${seed}`);
+    const random = randomFrom(seed);
+    const bad: Fate[] = ['delay', 'drop', 'cut', 'twice'];
+    for (const proxy of proxies) {
+      proxy.fate = () =>
+        random() < 0.2 ? (bad[Math.floor(random() * bad.length)] ?? 'cut') : 'answer';
+    }
+    const tokens: bigint[] = [];
+    let inside = 0;
+    let done = 0;
+    let failed = 0;
+    const work = async (): Promise<void> => {
+      const leases = new Leases({ store: open(1500) });
+      while (done < operations) {
+        done++;
+        const lease = await leases
+          .acquire('name', { ttl: 20_000, timeout: 60_000 })
+          .catch(unlessAnswered);
+        if (lease === undefined) {
+          failed++;
+          continue;
+        }
+        if (++inside > 1) t.fail('two are in');
+        tokens.push(lease.token);
+        if (random() < 0.3) await lease.renew().catch(unlessAnswered);
+        inside--;
+        if ((await lease.release().catch(unlessAnswered)) === 'lost') t.fail('it was lost');
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, work));
+    for (const proxy of proxies) proxy.fate = () => 'answer';
+    t.comment(`${tokens.length} granted, ${failed} not answered`);
+    t.comment(proxies.map(({ fates }) => JSON.stringify(fates)).join(' '));
+    t.ok(tokens.length >= operations * 0.9, 'nobody is in his own way');
+    t.equal(regressions(tokens), 0, 'tokens rise');
+    // Whatever was given up without an answer is over with its TTL.
+    const began = performance.now();
+    const after = await new Leases({ store: direct() }).acquire('name', { timeout: 25_000 });
+    t.comment(`the next after ${(performance.now() - began).toFixed(0)} ms`);
+    await after.release();
+    t.equal(await etcd.count(`${prefix}/line/name/`), 0, 'no orphan');
+  });
+}
+
+/** No answer is an outcome; everything else is not. */
+function unlessAnswered(error: unknown): undefined {
+  if (!(error instanceof LockError) || error.code !== 'ERR_LOCK_STORE_UNAVAILABLE') throw error;
+}
+
+/** mulberry32 */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+if (withoutEtcd !== false) t.plan(0, withoutEtcd);
+else await suite(await Etcd.start(t));
