@@ -4,6 +4,7 @@ import type { LeaseInfo } from '../lease-info.js';
 import { Leases } from '../leases.js';
 import { findRoot } from '../root.js';
 import { checkLeaseName } from '../lease-options.js';
+import type { LeaseStore } from '../store/store.js';
 import type { Arguments } from './arguments.js';
 import { asUsage, ExitCode, UsageError } from './exit-codes.js';
 import type { Output } from './screen.js';
@@ -27,6 +28,8 @@ export class Context {
     /** Aborted by SIGINT, SIGTERM and SIGHUP, and when nobody reads what is written. */
     readonly signal: AbortSignal,
     { output, errors, env }: Surroundings,
+    /** Where the leases are, if they are not in files. */
+    readonly store?: LeaseStore,
   ) {
     this.output = output;
     this.errors = errors;
@@ -40,6 +43,11 @@ export class Context {
     return findRoot(process.cwd(), root === undefined ? this.env : { HOLDFAST_ROOT: root });
   }
 
+  /** The folder of the leases, or the address of their store. */
+  get where(): string {
+    return this.store?.location ?? this.root;
+  }
+
   /** The owner that was named; undefined when nobody was. */
   get namedOwner(): string | undefined {
     const owner = this.args.text('owner');
@@ -50,11 +58,12 @@ export class Context {
   }
 
   get leases(): Leases {
-    const { root, namedOwner } = this;
+    const { where, store, namedOwner } = this;
     const owner = namedOwner === undefined ? {} : { owner: namedOwner };
-    const make = (): Leases => asUsage(() => new Leases({ dir: root, ...owner }));
-    const leases = this.#leases.get(root) ?? make();
-    this.#leases.set(root, leases);
+    const place = store === undefined ? { dir: where } : { store };
+    const make = (): Leases => asUsage(() => new Leases({ ...place, ...owner }));
+    const leases = this.#leases.get(where) ?? make();
+    this.#leases.set(where, leases);
     return leases;
   }
 

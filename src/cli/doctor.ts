@@ -3,8 +3,10 @@ import { mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { makeFolders } from '../folder.js';
+import type { LeaseStore } from '../store/store.js';
 import type { Context } from './context.js';
 import { checks, type Finding } from './doctor-checks.js';
+import { storeChecks } from './doctor-store.js';
 import { ExitCode } from './exit-codes.js';
 import { screenOn } from './screen.js';
 import { plain } from './wording.js';
@@ -14,8 +16,8 @@ interface Diagnosis extends Finding {
 }
 
 export async function run(context: Context): Promise<number> {
-  const { args, output, root } = context;
-  const found = await examine(root, context.signal);
+  const { args, output, store, signal, where: root } = context;
+  const found = await (store === undefined ? examine(root, signal) : examineStore(store, signal));
   const code = found.some(({ state }) => state === 'fail') ? ExitCode.failed : ExitCode.ok;
   if (args.flag('json')) {
     const ok = code === ExitCode.ok;
@@ -24,6 +26,15 @@ export async function run(context: Context): Promise<number> {
     for (const line of found.flatMap((each) => lines(context, each))) output.write(`${line}\n`);
   }
   return code;
+}
+
+async function examineStore(store: LeaseStore, signal: AbortSignal): Promise<Diagnosis[]> {
+  const found: Diagnosis[] = [];
+  for (const [check, look] of Object.entries(storeChecks)) {
+    signal.throwIfAborted();
+    found.push({ check, ...(await look(store).catch(failed)) });
+  }
+  return found;
 }
 
 async function examine(root: string, signal: AbortSignal): Promise<Diagnosis[]> {

@@ -8,6 +8,7 @@ import { readArguments, splitCommand } from './arguments.js';
 import type { Context, Surroundings } from './context.js';
 import { ExitCode, type FinalCode } from './exit-codes.js';
 import { tellFailure, UnknownCommand } from './failure.js';
+import { openStore } from './remote.js';
 import { interruptible } from './interruptible.js';
 import { specOf } from './specs.js';
 
@@ -64,7 +65,8 @@ async function dispatch(
     import('./context.js'),
     changes ? import('./audited.js') : undefined,
   ]);
+  const store = args.flag('help') ? undefined : await openStore(args, around.env);
   const about = args.flag('help') ? { ...args, operands: [name] } : args;
-  const context = new Context(about, signal, around);
+  const context = new Context(about, signal, around, store);
   return log === undefined ? run(context) : log.audited(name, context, run);
 }

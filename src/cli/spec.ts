@@ -44,8 +44,14 @@ const root: OptionSpec = {
   text: 'the folder of the leases (default: see holdfast help)',
 };
 
+const store: OptionSpec = {
+  value: 'URL',
+  text: 'leases of many machines: etcd://HOST:PORT/PREFIX (default: HOLDFAST_STORE)',
+};
+
 /** Of every command. */
 export const commonOptions: Readonly<Record<string, OptionSpec>> = {
   root,
+  store,
   help: { short: 'h', text: 'print this text' },
 };

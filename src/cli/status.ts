@@ -32,14 +32,14 @@ export async function run(context: Context): Promise<number> {
 }
 
 async function watch(context: Context): Promise<number> {
-  const { args, output, signal, root } = context;
+  const { args, output, signal, store } = context;
   const screen = screenOn(output);
   const bell = new Bell();
   const ring = (): void => {
     bell.ring();
   };
   const unlisten = onAbort(signal, ring);
-  const unwatch = onFolderChange(root, ring);
+  const unwatch = store === undefined ? onFolderChange(context.root, ring) : () => undefined;
   let last = '';
   while (!signal.aborted) {
     const { found, missing } = await collect(context);
@@ -81,15 +81,15 @@ interface Collected {
   readonly missing: readonly string[];
 }
 
-function json(found: readonly LeaseInfo[], missing: readonly string[], { root }: Context): string {
+function json(found: readonly LeaseInfo[], missing: readonly string[], { where }: Context): string {
   const now = Date.now();
   const leases = found.map((info) => infoJson(info, now));
-  return JSON.stringify({ ok: missing.length === 0, root, leases, missing });
+  return JSON.stringify({ ok: missing.length === 0, root: where, leases, missing });
 }
 
-function picture(found: readonly LeaseInfo[], { root, args }: Context, screen: Screen): string[] {
+function picture(found: readonly LeaseInfo[], { where, args }: Context, screen: Screen): string[] {
   if (found.length === 0) {
-    const asked = args.operands.length > 0 ? 'that' : `anything in ${root}`;
+    const asked = args.operands.length > 0 ? 'that' : `anything in ${where}`;
     return [`nobody holds ${asked}`];
   }
   const heads = ['name', 'state', 'owner', 'process', 'for', 'left', 'token'];

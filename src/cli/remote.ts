@@ -1,0 +1,55 @@
+/** `--store` and HOLDFAST_STORE: leases that are not in files. Loaded only when asked for. */
+import { readFileSync } from 'node:fs';
+
+import type { EtcdOptions, EtcdTls } from '../etcd.js';
+import type { LeaseStore } from '../store/store.js';
+import type { Arguments } from './arguments.js';
+import { asUsage, UsageError } from './exit-codes.js';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const form = /^(etcds?):\/\/(?:([^@/]*)@)?([^@/]+)(?:\/(.*))?$/;
+
+/** Undefined: files. A folder that is named on the command line comes before a variable. */
+export async function openStore(args: Arguments, env: Env): Promise<LeaseStore | undefined> {
+  const [named, root] = [args.text('store'), args.text('root')];
+  if (named !== undefined && root !== undefined) {
+    throw new UsageError('--store and --root exclude each other');
+  }
+  const address = named ?? (root === undefined ? env['HOLDFAST_STORE'] : undefined);
+  if (address === undefined || (address === '' && named === undefined)) return undefined;
+  const options = storeOptions(address, env);
+  const { etcd } = await import('../etcd.js');
+  return asUsage(() => etcd(options));
+}
+
+/**
+ * `etcd://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][/PREFIX]`; `etcds` for TLS, with the files that
+ * etcdctl(1) is told by the same variables.
+ *
+ * @throws {UsageError} it has another form
+ */
+export function storeOptions(address: string, env: Env): EtcdOptions {
+  const [, scheme, said, hosts, prefix = ''] = form.exec(address) ?? [];
+  if (scheme === undefined || hosts === undefined) {
+    throw new UsageError('a store is etcd://HOST:PORT/PREFIX, or etcds:// for TLS');
+  }
+  const protocol = scheme === 'etcds' ? 'https' : 'http';
+  const user = said === undefined ? env['ETCDCTL_USER'] : asUsage(() => decodeURIComponent(said));
+  const [name = '', ...password] = (user ?? '').split(':');
+  return {
+    endpoints: hosts.split(',').map((host) => `${protocol}://${host}`),
+    ...(prefix === '' ? {} : { prefix }),
+    ...(name === '' ? {} : { auth: { user: name, password: password.join(':') } }),
+    ...(protocol === 'https' ? { tls: tlsOf(env) } : {}),
+  };
+}
+
+function tlsOf(env: Env): EtcdTls {
+  const read = (variable: string): Buffer | undefined => {
+    const file = env[variable];
+    return file === undefined || file === '' ? undefined : readFileSync(file);
+  };
+  const [ca, cert, key] = ['ETCDCTL_CACERT', 'ETCDCTL_CERT', 'ETCDCTL_KEY'].map(read);
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+}
