@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.js';
 import { parseFreeze } from '../../freeze.js';
 import { leaseInfo, type LeaseInfo } from '../../lease-info.js';
 import type { ActiveFreeze, Judgement } from '../../staleness.js';
-import type { KeyValue } from './client.js';
+import type { KeyValue, Outcome } from './client.js';
 import { parseEntry } from './entry.js';
 import type { Ground } from './ground.js';
 
@@ -11,6 +11,15 @@ import type { Ground } from './ground.js';
 export interface Standing {
   readonly head?: KeyValue | undefined;
   readonly frozen?: KeyValue | undefined;
+}
+
+/** As it is now. */
+export async function standing(ground: Ground, name: string): Promise<Standing> {
+  return standingOf((await ground.client.transact([], ground.standing(name))).found);
+}
+
+export function standingOf([head, frozen]: Outcome['found']): Standing {
+  return { head: head?.[0], frozen: frozen?.[0] };
 }
 
 /** So many are asked about at a time. */

@@ -6,25 +6,21 @@
  * that nobody answered may have had its effect; so each can be asked again, and whoever gives up ends
  * the lease of etcd that his key would live by.
  */
-import { randomUUID } from 'node:crypto';
-
 import { onAbort } from '../../abort.js';
 import { Bell } from '../../bell.js';
-import { LockError } from '../../errors.js';
-import { encodeFreeze } from '../../freeze.js';
 import type { LeaseInfo } from '../../lease-info.js';
-import { encodeRecord, recordHolder, type LeaseRecord } from '../../record.js';
+import { encodeRecord } from '../../record.js';
 import type { Attempt, Break, Capabilities, Denied, Grant } from '../store.js';
 import type { LeaseStore, Owner, Waiting } from '../store.js';
-import { Client, first, get, modifiedIs, noKey, noneBefore, noneIn, now, put } from './client.js';
-import type { Outcome } from './client.js';
-import { EtcdGrant, encodeEntry, isBroken, parseEntry, recordOf } from './entry.js';
+import { Client, noKey, noneBefore, noneIn, now } from './client.js';
+import { describe, describeAll, standing, standingOf, type Standing } from './describe.js';
+import { EtcdGrant, encodeEntry, recordOf } from './entry.js';
 import { Ground } from './ground.js';
-import { describe, describeAll, type Standing } from './describe.js';
+import * as holding from './holding.js';
 import { join, Waiter } from './line.js';
 import { checkOptions, type EtcdOptions } from './options.js';
-import { Refusal } from './refusal.js';
 import { Transport } from './transport.js';
+import * as upkeep from './upkeep.js';
 import { Watch } from './watch.js';
 
 export class EtcdStore implements LeaseStore {
@@ -88,130 +84,40 @@ export class EtcdStore implements LeaseStore {
     }
   }
 
-  async renew(grant: Grant): Promise<number> {
-    const own = owned(grant);
-    const timeout = Math.min(this.#client.transport.timeout, own.ttl / 2);
-    for (;;) {
-      const since = now();
-      const { ttl, raftTerm } = await this.#client.keepAlive(own.term.id, { timeout });
-      const read = await this.#client.transact([], [get(own.key)], [], { timeout });
-      const key = read.found[0]?.[0];
-      if (ttl === 0 || key?.lease !== own.term.id || isBroken(key)) throw own.lost;
-      // A leader that was cut off renews leases without asking anybody. If there has been another since,
-      // this read, which a majority has agreed to, is of a later term.
-      if (read.raftTerm !== raftTerm) continue;
-      own.renewed = since;
-      own.expiresAt = Date.now() + ttl;
-      return ttl;
-    }
+  renew(grant: Grant): Promise<number> {
+    return holding.renew(this.#ground, owned(grant));
   }
 
-  async release(grant: Grant): Promise<boolean> {
-    const { term, renewed } = owned(grant);
-    const ended = await this.#client.revoke(term.id);
-    // `unknown`: before its time is over nobody but us ends it, except by a break.
-    return ended === 'done' || (ended === 'unknown' && now() < renewed + term.ttl);
+  release(grant: Grant): Promise<boolean> {
+    return holding.release(this.#ground, owned(grant));
   }
 
-  async break(name: string, { token, stale = false }: Break): Promise<LeaseInfo | undefined> {
-    if (stale) return undefined; // what is over is gone
-    const word = `broken ${randomUUID()}`;
-    for (;;) {
-      const standing = await this.#standing(name);
-      const { head } = standing;
-      if (head === undefined) return undefined;
-      const { word: stands, bytes } = parseEntry(head);
-      if (stands === 'waiting') return undefined;
-      if (token !== undefined && (await this.#ground.token(head.created)) !== token)
-        return undefined;
-      const info = await describe(this.#ground, name, standing);
-      if (isBroken(head)) {
-        // By us, and the answer was lost; or by somebody who may have died since.
-        await this.#client.revoke(head.lease);
-        return stands === word ? info : undefined;
-      }
-      // With this mark one of those who break it at once is the one; and it cannot be moved any more.
-      const mark = put(head.key, encodeEntry(word, bytes), head.lease);
-      const unchanged = modifiedIs(head.key, head.modified);
-      const marked = await this.#client.transact([unchanged], [mark]).catch(unlessOver);
-      if (marked?.succeeded !== true) continue;
-      await this.#client.revoke(head.lease);
-      return info;
-    }
+  detach(grant: Grant, ttl: number): Promise<Grant> {
+    return holding.detach(this.#ground, owned(grant), ttl);
+  }
+
+  adopt(name: string, id: string, token: bigint): Promise<Grant> {
+    return holding.adopt(this.#ground, name, id, token);
+  }
+
+  break(name: string, how: Break): Promise<LeaseInfo | undefined> {
+    return upkeep.breakLease(this.#ground, name, how);
+  }
+
+  freeze(name: string, ttl: number, by: Owner): Promise<void> {
+    return upkeep.freeze(this.#ground, name, ttl, by);
+  }
+
+  unfreeze(name: string): Promise<boolean> {
+    return upkeep.unfreeze(this.#ground, name);
   }
 
   async inspect(name: string): Promise<LeaseInfo | undefined> {
-    return describe(this.#ground, name, await this.#standing(name));
+    return describe(this.#ground, name, await standing(this.#ground, name));
   }
 
   list(prefix = ''): AsyncIterable<LeaseInfo> {
     return describeAll(this.#ground, prefix);
-  }
-
-  async freeze(name: string, ttl: number, by: Owner): Promise<void> {
-    const term = await this.#client.grant(ttl);
-    const since = Date.now();
-    const end = { expires: since + term.ttl, deadline: null, bootId: null, timeNamespace: null };
-    const bytes = encodeFreeze({ name, owner: by.owner, since, ttl: term.ttl, ...end });
-    // Another freeze that stood there is replaced; its lease ends by itself, with nothing in it.
-    await this.#client.transact([], [put(this.#ground.freeze(name), bytes, term.id)]);
-  }
-
-  async unfreeze(name: string): Promise<boolean> {
-    const { frozen } = await this.#standing(name);
-    return frozen !== undefined && (await this.#client.revoke(frozen.lease)) !== 'over';
-  }
-
-  async adopt(name: string, id: string, token: bigint): Promise<Grant> {
-    const since = now();
-    const { head } = await this.#standing(name);
-    const entry = head && parseEntry(head);
-    if (head === undefined || entry === undefined || entry.word === 'waiting') {
-      throw new LockError('ERR_LOCK_NOT_FOUND', `nobody holds ${name}`);
-    }
-    if (entry.parsed.state !== 'valid') {
-      throw new LockError('ERR_LOCK_CORRUPT', `the record of ${name} cannot be read`);
-    }
-    const { record } = entry.parsed;
-    const stands = await this.#ground.token(head.created);
-    const refuse = (why: string): LockError => {
-      const holder = recordHolder(record);
-      return new LockError('ERR_LOCK_NOT_OWNER', `the lease ${name} ${why}`, { holder });
-    };
-    if (record.id !== id || stands !== token) {
-      throw refuse(`is somebody else's, with token ${stands}`);
-    }
-    if (record.kind === 'attached') {
-      throw refuse('is attached: it lives and ends with its process');
-    }
-    const left = await this.#client.timeLeft(head.lease);
-    if (left === undefined) throw new LockError('ERR_LOCK_NOT_FOUND', `nobody holds ${name}`);
-    const { leftMs, grantedMs } = left;
-    const term = { id: head.lease, ttl: grantedMs, since: since - (grantedMs - leftMs) };
-    return new EtcdGrant(record, stands, head.key, head.created, term);
-  }
-
-  async detach(grant: Grant, ttl: number): Promise<Grant> {
-    const { record, key, token, created, term } = owned(grant);
-    const longer = await this.#client.grant(ttl);
-    try {
-      const next: LeaseRecord = { ...record, kind: 'detached', ttl: longer.ttl };
-      for (;;) {
-        const [own] = (await this.#client.transact([], [get(key)])).found[0] ?? [];
-        const moved = own?.lease === longer.id;
-        if (own === undefined || isBroken(own) || (own.lease !== term.id && !moved)) {
-          throw owned(grant).lost;
-        }
-        if (moved) break;
-        const move = put(key, encodeEntry('held', encodeRecord(next)), longer.id);
-        await this.#client.transact([modifiedIs(key, own.modified)], [move]);
-      }
-      await this.#ground.drop(term);
-      return new EtcdGrant(next, token, key, created, longer);
-    } catch (error) {
-      await this.#ground.drop(longer);
-      throw error;
-    }
   }
 
   /** What is over is gone by itself. */
@@ -244,7 +150,7 @@ export class EtcdStore implements LeaseStore {
         term,
         conditions: [noneIn(line), unfrozen],
         conditionsOfOld: (created) => [noneBefore(line, created), unfrozen],
-        reads: [first(line), get(this.#ground.freeze(attempt.name))],
+        reads: this.#ground.standing(attempt.name),
         signal,
       });
       if (!('created' in outcome)) return standingOf(outcome.found);
@@ -253,11 +159,6 @@ export class EtcdStore implements LeaseStore {
     } finally {
       if (granted === undefined) void this.#ground.drop(term);
     }
-  }
-
-  async #standing(name: string): Promise<Standing> {
-    const reads = [first(this.#ground.line(name)), get(this.#ground.freeze(name))];
-    return standingOf((await this.#client.transact([], reads)).found);
   }
 
   /** Who stands in the way, for people. */
@@ -295,15 +196,6 @@ export class EtcdStore implements LeaseStore {
     signal.throwIfAborted();
     return join();
   }
-}
-
-function standingOf([head, frozen]: Outcome['found']): Standing {
-  return { head: head?.[0], frozen: frozen?.[0] };
-}
-
-/** The lease that a key was to live by is over. */
-function unlessOver(error: unknown): undefined {
-  if (!(error instanceof Refusal)) throw error;
 }
 
 function owned(grant: Grant): EtcdGrant {

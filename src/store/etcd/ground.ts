@@ -9,7 +9,7 @@
  */
 import { fileName } from '../../names.js';
 import type { Client, KeyValue, Outcome, Term } from './client.js';
-import { get, modifiedIs, noKey, put, valueIs } from './client.js';
+import { first, get, modifiedIs, noKey, put, valueIs } from './client.js';
 import { isBroken } from './entry.js';
 import type { Watch } from './watch.js';
 
@@ -60,6 +60,11 @@ export class Ground {
 
   freeze(name: string): string {
     return `${this.freezes}${fileName(name)}`;
+  }
+
+  /** What to read for it: who is first in line, and the freeze. */
+  standing(name: string): Operations {
+    return [first(this.line(name)), get(this.freeze(name))];
   }
 
   async token(created: string): Promise<bigint> {

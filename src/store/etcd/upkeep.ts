@@ -1,0 +1,63 @@
+/** What anybody may do to a name, without holding it. */
+import { randomUUID } from 'node:crypto';
+
+import { encodeFreeze } from '../../freeze.js';
+import type { LeaseInfo } from '../../lease-info.js';
+import type { Break, Owner } from '../store.js';
+import { modifiedIs, put } from './client.js';
+import { describe, standing } from './describe.js';
+import { encodeEntry, isBroken, parseEntry } from './entry.js';
+import type { Ground } from './ground.js';
+import { Refusal } from './refusal.js';
+
+/** Takes the lease away from whoever has it. */
+export async function breakLease(
+  ground: Ground,
+  name: string,
+  { token, stale = false }: Break,
+): Promise<LeaseInfo | undefined> {
+  if (stale) return undefined; // what is over is gone
+  const word = `broken ${randomUUID()}`;
+  for (;;) {
+    const found = await standing(ground, name);
+    const { head } = found;
+    if (head === undefined) return undefined;
+    const { word: stands, bytes } = parseEntry(head);
+    if (stands === 'waiting') return undefined;
+    if (token !== undefined && (await ground.token(head.created)) !== token) return undefined;
+    const info = await describe(ground, name, found);
+    if (isBroken(head)) {
+      // By us, and the answer was lost; or by somebody who may have died since.
+      await ground.client.revoke(head.lease);
+      return stands === word ? info : undefined;
+    }
+    // With this mark one of those who break it at once is the one; and it cannot be moved any more.
+    const mark = put(head.key, encodeEntry(word, bytes), head.lease);
+    const unchanged = modifiedIs(head.key, head.modified);
+    const marked = await ground.client.transact([unchanged], [mark]).catch(unlessOver);
+    if (marked?.succeeded !== true) continue;
+    await ground.client.revoke(head.lease);
+    return info;
+  }
+}
+
+/** Nobody new is granted the name for so long. */
+export async function freeze(ground: Ground, name: string, ttl: number, by: Owner): Promise<void> {
+  const term = await ground.client.grant(ttl);
+  const since = Date.now();
+  const end = { expires: since + term.ttl, deadline: null, bootId: null, timeNamespace: null };
+  const bytes = encodeFreeze({ name, owner: by.owner, since, ttl: term.ttl, ...end });
+  // Another freeze that stood there is replaced; its lease ends by itself, with nothing in it.
+  await ground.client.transact([], [put(ground.freeze(name), bytes, term.id)]);
+}
+
+/** False: it was not frozen. */
+export async function unfreeze(ground: Ground, name: string): Promise<boolean> {
+  const { frozen } = await standing(ground, name);
+  return frozen !== undefined && (await ground.client.revoke(frozen.lease)) !== 'over';
+}
+
+/** The lease that a key was to live by is over. */
+function unlessOver(error: unknown): undefined {
+  if (!(error instanceof Refusal)) throw error;
+}
