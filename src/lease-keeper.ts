@@ -17,9 +17,6 @@ import type { LeaseEvent } from './events.js';
 import { unwatch, watch } from './lease-watch.js';
 import type { Grant, LeaseStore } from './store/store.js';
 
-/** By this part of the TTL a holder stops early, where being late cannot be mended. */
-const margin = 1 / 20;
-
 const overdue = 'was lost: it was not renewed in time';
 
 /** After a renewal that failed for a reason that may pass. */
@@ -56,12 +53,8 @@ export class LeaseKeeper {
     this.#grant = grant;
     this.#by = by;
     this.#renews = renews && !grant.detached && grant.ttl !== null;
-    // Even while the store does not answer.
-    const onEnd = (): void => {
-      if (this.#isFinal) this.#lose(overdue);
-    };
     const clock = (): number => now(this.#grant.detached);
-    this.#deadline = new Deadline(clock, store.capabilities.revives ? undefined : onEnd);
+    this.#deadline = new Deadline(clock, () => this.#lose(overdue));
     this.#setDeadline(grant.since, grant.ttl);
     if (!grant.detached) watch(this);
     this.#schedule();
@@ -102,7 +95,7 @@ export class LeaseKeeper {
     this.#checkState();
     const now = this.#now(this.#grant.detached);
     const late = this.#deadline.over;
-    if (late && this.#isFinal) throw this.#lose(overdue);
+    if (this.#deadline.ended) throw this.#lose(overdue);
     if (late && this.#tail !== undefined) throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
     if (late) {
       const renewed = this.#store.renewNow?.(this.#grant);
@@ -145,7 +138,7 @@ export class LeaseKeeper {
   lookAfter(): void {
     if (this.#state !== 'held') return;
     // The timer does not count what the machine has slept.
-    if (this.#isFinal && this.#deadline.over) this.#lose(overdue);
+    if (this.#deadline.ended) this.#lose(overdue);
     // While a transaction is under way the name may name another file that is ours as well.
     if (this.#tail !== undefined) return;
     if (this.#store.look?.(this.#grant) === false) this.#lose();
@@ -194,7 +187,7 @@ export class LeaseKeeper {
     if (this.#state === 'lost') return 'lost';
     this.#state = 'released';
     if (await this.#store.release(this.#grant)) {
-      if (releaseChannel.hasSubscribers) releaseChannel.publish(eventOf(this.#store, this.#grant));
+      if (releaseChannel.hasSubscribers) releaseChannel.publish(this.#event());
       return 'released';
     }
     this.#state = 'held';
@@ -213,7 +206,7 @@ export class LeaseKeeper {
     };
     if (this.#tail === undefined) close();
     else this.#tail.then(close, close);
-    if (lostChannel.hasSubscribers) lostChannel.publish(eventOf(this.#store, this.#grant));
+    if (lostChannel.hasSubscribers) lostChannel.publish(this.#event());
     this.#controller?.abort(this.#loss);
     return this.#loss;
   }
@@ -223,13 +216,10 @@ export class LeaseKeeper {
     if (!this.held) throw this.#error('ERR_LOCK_LOST', 'was released');
   }
 
-  /** Its deadline is the end of it; a detached one others may have renewed. */
-  get #isFinal(): boolean {
-    return !this.#store.capabilities.revives && !this.#grant.detached;
-  }
-
+  /** It is final where nothing revives; but a detached one others may have renewed. */
   #setDeadline(since: number, ttl: number | null): void {
-    this.#deadline.set(since, ttl === null || !this.#isFinal ? ttl : ttl * (1 - margin));
+    const { revives } = this.#store.capabilities;
+    this.#deadline.set(since, ttl, !revives && !this.#grant.detached);
     if (!this.held) this.#deadline.stop();
   }
 

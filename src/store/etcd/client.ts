@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 
-import { addon } from '../../native.js';
+import { holderTime } from '../../now.js';
 import { Refusal } from './refusal.js';
 import type { Asking, Transport } from './transport.js';
 
@@ -95,12 +95,9 @@ export const lastBefore = (prefix: string, revision: string): Operation => ({
   },
 });
 
-/**
- * Milliseconds by a clock that goes on while this machine sleeps, for the servers do not sleep with it;
- * no wall clock, which may be set.
- */
+/** Milliseconds by the clock of the holders of such leases: the servers do not sleep with this host. */
 export function now(): number {
-  return addon.bootClock()[1];
+  return holderTime(undefined, true);
 }
 
 export class Client {

@@ -12,7 +12,7 @@ import type { LeaseInfo } from '../../lease-info.js';
 import { encodeRecord } from '../../record.js';
 import type { Attempt, Break, Capabilities, Denied, Grant } from '../store.js';
 import type { LeaseStore, Owner, Waiting } from '../store.js';
-import { Client, noKey, noneBefore, noneIn, now } from './client.js';
+import { Client, noKey, noneBefore, noneIn } from './client.js';
 import { describe, describeAll, standing, standingOf, type Standing } from './describe.js';
 import { EtcdGrant, encodeEntry, recordOf } from './entry.js';
 import { Ground } from './ground.js';
@@ -48,10 +48,6 @@ export class EtcdStore implements LeaseStore {
     this.location = `etcd://${transport.hosts.join()}/${root.slice(0, -1)}`;
     this.#client = new Client(transport);
     this.#ground = new Ground(this.#client, new Watch(transport, root), root);
-  }
-
-  now(): number {
-    return now();
   }
 
   async tryAcquire(attempt: Attempt): Promise<Grant | Denied> {
