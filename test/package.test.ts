@@ -187,6 +187,23 @@ await t.test('exports say where the types are, first', async (t) => {
   for (const entry of entries) t.strictSame(Object.keys(entry), ['types', 'default']);
 });
 
+await t.test('publint has nothing to say, and attw what the ADR on ESM explains', async (t) => {
+  const tarball = join(folder, packed.filename);
+  const tool = (name: string): string => join(packageRoot, 'node_modules', name);
+  const published = await run(folder, process.env, tool('publint/src/cli.js'), tarball, '--strict');
+  t.match(published.stdout, 'All good!');
+  const explained = ['--ignore-rules', 'cjs-resolves-to-esm', 'no-resolution'];
+  const attw = tool('@arethetypeswrong/cli/dist/index.js');
+  const types = await run(folder, process.env, attw, tarball, '--format', 'json', ...explained);
+  const { analysis } = JSON.parse(types.stdout) as {
+    analysis: { problems: { kind: string; resolutionKind: string }[] };
+  };
+  t.strictSame(
+    analysis.problems.map(({ kind, resolutionKind }) => `${kind} (${resolutionKind})`).sort(),
+    ['CJSResolvesToESM (node16-cjs)', 'NoResolution (node10)'],
+  );
+});
+
 await t.test('nothing runs at the install', async (t) => {
   const atInstall = ['preinstall', 'install', 'postinstall', 'prepublish', 'prepare', 'prebuild'];
   t.strictSame(

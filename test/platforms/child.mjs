@@ -1,12 +1,16 @@
 // test/helpers/peer.ts for runtimes without tap: a process or worker thread that does as it is told.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 const here = dirname(fileURLToPath(import.meta.url));
-export const root = join(here, '../..');
+export const repository = join(here, '../..');
+/** The package that is tried: this one, or where it is installed. */
+export const root = resolve(process.env.HOLDFAST_ROOT ?? repository);
+
+export const importLibrary = () => import(pathToFileURL(join(root, 'lib/index.js')).href);
 
 export class Child {
   #calls = new Map();

@@ -4,7 +4,9 @@
 //   contend.mjs FILE ROUNDS
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 
-import { withLock } from '../../lib/index.js';
+import { importLibrary } from './child.mjs';
+
+const { withLock } = await importLibrary();
 
 const [file, rounds] = process.argv.slice(2);
 const values = [];

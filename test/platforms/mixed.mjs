@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 
-import { root } from './child.mjs';
+import { repository } from './child.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -26,8 +26,8 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-mixed-'));
 const file = join(folder, 'counter');
 writeFileSync(file, '0');
 
-const script = join(root, 'scripts/run-in.sh');
-const program = join(root, 'test/platforms/contend.mjs');
+const script = join(repository, 'scripts/run-in.sh');
+const program = join(repository, 'test/platforms/contend.mjs');
 const contenders = runtimes.map((runtime) => {
   const child = spawn('bash', [script, runtime, program, file, String(rounds)], {
     stdio: ['pipe', 'pipe', 'inherit'],

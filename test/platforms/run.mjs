@@ -1,13 +1,16 @@
 // Every platform that can be run on this machine, natively or under an emulator, and what came of it.
+// What is tried is the package as users get it: packed, and installed without running scripts.
 //
 //   node test/platforms/run.mjs [--short]      --short: each of them, with small counts
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import Table from 'cli-table3';
 
-import { root } from './child.mjs';
+import { repository } from './child.mjs';
 
 const { short } = parseArgs({ options: { short: { type: 'boolean', default: false } } }).values;
 
@@ -45,12 +48,24 @@ const campaign = short
       mixed(2000),
     ];
 
+const project = mkdtempSync(join(tmpdir(), 'holdfast-platforms-'));
+process.on('exit', () => rmSync(project, { recursive: true, force: true }));
+const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8', env: quiet });
+const quiet = { ...process.env, npm_config_loglevel: 'error', npm_config_ignore_scripts: 'true' };
+const [{ filename, size, unpackedSize }] = JSON.parse(
+  npm(repository, 'pack', '--json', '--pack-destination', project),
+);
+console.log(`${filename}: ${size} bytes, ${unpackedSize} unpacked`);
+writeFileSync(join(project, 'package.json'), '{ "private": true }');
+npm(project, 'install', '--no-audit', '--no-fund', '--prefer-offline', join(project, filename));
+
 const table = new Table({ head: ['runtime', 'binary', 'program', 'result', 'seconds'] });
 let failed = false;
 for (const [runtime, binary, what, [command, ...args]] of campaign) {
   const start = performance.now();
   const { status, stdout } = spawnSync(command, args, {
-    cwd: root,
+    cwd: repository,
+    env: { ...process.env, HOLDFAST_ROOT: join(project, 'node_modules/holdfast') },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: 1_800_000,

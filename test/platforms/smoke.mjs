@@ -3,14 +3,17 @@
 // that fails ends the program with the code 1.
 //
 //   node test/platforms/smoke.mjs [--rounds N]      counters: 4 processes, N rounds each
+//
+// HOLDFAST_ROOT names another package than this one: where it is installed, say.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { Leases, holderOf, lock, lockPathFor, tryLock, withLock } from '../../lib/index.js';
-import { Child } from './child.mjs';
+import { Child, importLibrary } from './child.mjs';
+
+const { Leases, holderOf, lock, lockPathFor, tryLock, withLock } = await importLibrary();
 
 const { rounds } = parseArgs({ options: { rounds: { type: 'string', default: '100' } } }).values;
 /** No limit that is tested; what is waited for comes much sooner, on a slow emulator too. */
