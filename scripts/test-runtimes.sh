@@ -15,7 +15,7 @@ for runtime in ${RUNTIMES:-node20 node22 node24 node26}; do
     result="FAILED, see $log"
     failed=1
   }
-  grep -E '^ *not ok|^# \{' "$log" || true
+  grep -aE '^ *not ok|^# \{' "$log" || true
   results+=("$(printf '%-8s %-10s %s  %ss' "$runtime" "$version" "$result" "$((SECONDS - start))")")
 done
 printf '\n'

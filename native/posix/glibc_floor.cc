@@ -64,7 +64,7 @@ int pthread_sigmask(int how, const sigset_t* set, sigset_t* before) noexcept {
 
 // On 64-bit systems the kernel's struct stat is glibc's.
 int fstat64(int fd, struct stat64* out) noexcept {
-  return static_cast<int>(::syscall(SYS_fstat, fd, out));
+  return static_cast<int>(::syscall(SYS_newfstatat, fd, "", out, AT_EMPTY_PATH));
 }
 int lstat64(const char* path, struct stat64* out) noexcept {
   return static_cast<int>(::syscall(SYS_newfstatat, AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW));
