@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 const here = dirname(fileURLToPath(import.meta.url));
 export const repository = join(here, '../..');
 /** The package that is tried: this one, or where it is installed. */
-export const root = resolve(process.env.HOLDFAST_ROOT ?? repository);
+export const root = resolve(process.env.HOLDFAST_PACKAGE ?? repository);
 
 export const importLibrary = () => import(pathToFileURL(join(root, 'lib/index.js')).href);
 
@@ -19,7 +19,7 @@ export class Child {
   /** Starts test/fixtures/NAME. */
   static async start(name, { thread = false } = {}) {
     const fixture = join(here, '../fixtures', name);
-    const env = { ...process.env, HOLDFAST_ROOT: root };
+    const env = { ...process.env, HOLDFAST_PACKAGE: root };
     const child = new Child(
       thread ? new Worker(fixture, { env }) : fork(fixture, { env, serialization: 'advanced' }),
     );

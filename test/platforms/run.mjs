@@ -65,7 +65,7 @@ for (const [runtime, binary, what, [command, ...args]] of campaign) {
   const start = performance.now();
   const { status, stdout } = spawnSync(command, args, {
     cwd: repository,
-    env: { ...process.env, HOLDFAST_ROOT: join(project, 'node_modules/holdfast') },
+    env: { ...process.env, HOLDFAST_PACKAGE: join(project, 'node_modules/holdfast') },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: 1_800_000,

@@ -4,7 +4,7 @@
 //
 //   node test/platforms/smoke.mjs [--rounds N]      counters: 4 processes, N rounds each
 //
-// HOLDFAST_ROOT names another package than this one: where it is installed, say.
+// HOLDFAST_PACKAGE names another package than this one: where it is installed, say.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
