@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import type { FilesystemInfo } from '../lib/filesystem.js';
 import { Leases } from '../lib/index.js';
 import * as native from '../lib/native.js';
+import * as grants from '../lib/store/file-grant.js';
 
 type FolderModule = typeof import('../lib/folder.js');
 type TransactionModule = typeof import('../lib/transaction.js');
@@ -22,11 +23,14 @@ async function storeOn(t: Test, facts: Partial<FilesystemInfo>): Promise<StoreMo
   const transaction = await t.mockImport<TransactionModule>('../lib/transaction.js', {
     '../lib/folder.js': folder,
   });
+  const shared = { '../lib/store/file-grant.js': grants }; // a class that both know each other's by
   const place = await t.mockImport<PlaceModule>('../lib/store/place.js', {
     '../lib/transaction.js': transaction,
+    ...shared,
   });
   const store = await t.mockImport<StoreModule>('../lib/store/file-store.js', {
     '../lib/store/place.js': place,
+    ...shared,
   });
   return store.FileStore;
 }

@@ -21,6 +21,7 @@ import t, { type Test } from 'tap';
 
 import { lock, tryLock } from '../lib/index.js';
 import { addon, createExclusive, Flag, Outcome, type Handle } from '../lib/native.js';
+import { copyPackage } from './helpers/package-copy.js';
 import { packageRoot } from './helpers/peer.js';
 
 type Untyped = Record<string, (...args: unknown[]) => unknown>;
@@ -378,7 +379,7 @@ await t.test(
   async (t) => {
     // As a bundler or two versions in one tree would do: locks belong to the kernel.
     const resource = join(t.testdir(), 'data');
-    const url = pathToFileURL(join(packageRoot, 'lib/index.js')).href;
+    const url = pathToFileURL(join(copyPackage(t), 'lib/index.js')).href;
     const twin = (await import(url)) as { tryLock: typeof tryLock };
     t.not(twin.tryLock, tryLock);
     const held = tryLock(resource);
