@@ -71,7 +71,7 @@ export class Etcd {
     }
     etcd.#cluster = etcd.members.map((m) => `${m.name}=${peerUrl(m)}`).join();
     await Promise.all(etcd.members.map((_, node) => etcd.run(node)));
-    for (const member of scheme === 'http' ? etcd.members : []) {
+    for (const member of nodes > 1 ? etcd.members : []) {
       const { header } = await etcd.#status(member);
       member.id = BigInt(header.member_id).toString(16);
     }
