@@ -17,8 +17,6 @@ import type { LeaseEvent } from './events.js';
 import { unwatch, watch } from './lease-watch.js';
 import type { Grant, LeaseStore } from './store/store.js';
 
-const overdue = 'was lost: it was not renewed in time';
-
 /** After a renewal that failed for a reason that may pass. */
 const shortestRetryMs = 50;
 
@@ -54,7 +52,7 @@ export class LeaseKeeper {
     this.#by = by;
     this.#renews = renews && !grant.detached && grant.ttl !== null;
     const clock = (): number => now(this.#grant.detached);
-    this.#deadline = new Deadline(clock, () => this.#lose(overdue));
+    this.#deadline = new Deadline(clock, () => this.#lose());
     this.#setDeadline(grant.since, grant.ttl);
     if (!grant.detached) watch(this);
     this.#schedule();
@@ -95,7 +93,7 @@ export class LeaseKeeper {
     this.#checkState();
     const now = this.#now(this.#grant.detached);
     const late = this.#deadline.over;
-    if (this.#deadline.ended) throw this.#lose(overdue);
+    if (this.#deadline.ended) throw this.#lose();
     if (late && this.#tail !== undefined) throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
     if (late) {
       const renewed = this.#store.renewNow?.(this.#grant);
@@ -138,7 +136,7 @@ export class LeaseKeeper {
   lookAfter(): void {
     if (this.#state !== 'held') return;
     // The timer does not count what the machine has slept.
-    if (this.#deadline.ended) this.#lose(overdue);
+    if (this.#deadline.ended) this.#lose();
     // While a transaction is under way the name may name another file that is ours as well.
     if (this.#tail !== undefined) return;
     if (this.#store.look?.(this.#grant) === false) this.#lose();
@@ -196,11 +194,12 @@ export class LeaseKeeper {
   }
 
   /** It is somebody else's. Returns why, to be thrown. */
-  #lose(how = 'was lost: somebody broke it, or took it over'): LockError {
+  #lose(): LockError {
     if (this.#state !== 'held') return this.#loss ?? this.#error('ERR_LOCK_LOST', 'was released');
     this.#state = 'lost';
     this.#stop();
-    this.#loss = this.#error('ERR_LOCK_LOST', how);
+    const why = this.#deadline.ended ? 'not renewed in time' : 'somebody broke it, or took it over';
+    this.#loss = this.#error('ERR_LOCK_LOST', `was lost: ${why}`);
     const close = (): void => {
       this.#store.forget(this.#grant);
     };
