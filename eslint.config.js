@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['lib/', 'build/', 'prebuilds/', '.tap/', 'node_modules/', 'bench/'] },
+  { ignores: ['lib/', 'build/', 'prebuilds/', '.tap/', 'node_modules/', 'bench/', 'test-build/'] },
   {
     files: ['src/**/*.ts', 'test/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
@@ -14,6 +14,8 @@ export default tseslint.config(
   {
     files: ['test/**/*.ts'],
     rules: {
+      // What ships is tested: lib/.
+      'no-restricted-imports': ['error', { patterns: [{ regex: '^(\\.\\./)+src/' }] }],
       // The function of a tap subtest is async so that returning ends it, awaiting or not.
       '@typescript-eslint/require-await': 'off',
       // `t.throws(() => held.assertHeld())` is what such a line is for.

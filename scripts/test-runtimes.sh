@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole suite on every Node that is supported, one after the other. Further arguments go to tap:
-# `npm run test:runtimes -- test/lease.test.ts`. RUNTIMES="node20 node26" picks some.
+# `npm run test:runtimes -- test-build/lease.test.js`. RUNTIMES="node20 node26" picks some.
 . "$(dirname "$0")/common.sh"
 
 results=()
@@ -11,7 +11,8 @@ for runtime in ${RUNTIMES:-node20 node22 node24 node26}; do
   start="$SECONDS"
   log="$CACHE/suite-$runtime.tap"
   result=passed
-  bash scripts/run-in.sh "$runtime" node_modules/.bin/tap --disable-coverage --reporter=tap "$@" > "$log" || {
+  bash scripts/run-in.sh "$runtime" node_modules/.bin/tap --disable-coverage --reporter=tap \
+    --test-env=PREBUILDS_ONLY=1 --test-env=TAP_TYPE_STRIP_ONLY=1 "$@" > "$log" || {
     result="FAILED, see $log"
     failed=1
   }

@@ -10,8 +10,8 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { AuditFiles } from '../../src/cli/audit-files.js';
-import { RotatingFile } from '../../src/rotating-file.js';
+import { AuditFiles } from '../../lib/cli/audit-files.js';
+import { RotatingFile } from '../../lib/rotating-file.js';
 
 interface Setup {
   path: string;

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { callMain, commandEnv, programCommand, type Ended } from '../helpers/cli.js';
 
 interface Setup {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
+import { Leases } from '../../lib/index.js';
 import { callMain } from '../helpers/cli.js';
 
 /** A line, and its exit code where the disk is full, and where it is read-only. `x` is held. */

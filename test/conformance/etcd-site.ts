@@ -1,8 +1,8 @@
 /** What the conformance suite has to know of etcd; a prefix of its own for each test. */
 import http from 'node:http';
 
-import { fileName } from '../../src/names.js';
-import { EtcdStore } from '../../src/store/etcd/etcd-store.js';
+import { fileName } from '../../lib/names.js';
+import { EtcdStore } from '../../lib/store/etcd/etcd-store.js';
 import type { Site, Subject, Trouble } from './subject.js';
 import type { Etcd } from '../helpers/etcd.js';
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 
-import { Leases } from '../../src/index.js';
-import { etcd as storeOf, type EtcdOptions } from '../../src/etcd.js';
+import { Leases } from '../../lib/index.js';
+import { etcd as storeOf, type EtcdOptions } from '../../lib/etcd.js';
 import { Etcd, withoutEtcd } from '../helpers/etcd.js';
 
 t.setTimeout(300_000);

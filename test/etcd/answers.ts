@@ -4,8 +4,8 @@
  */
 import t, { type Test } from 'tap';
 
-import { Leases, LockError, type LeaseStore } from '../../src/index.js';
-import { EtcdStore } from '../../src/store/etcd/etcd-store.js';
+import { Leases, LockError, type LeaseStore } from '../../lib/index.js';
+import { EtcdStore } from '../../lib/store/etcd/etcd-store.js';
 import { attemptFor } from '../conformance/subject.js';
 import { full } from '../helpers/counting.js';
 import { Etcd, withoutEtcd } from '../helpers/etcd.js';

@@ -1,8 +1,8 @@
 /** Conformance 12: three machines, and one or two of them are lost. */
 import t, { type Test } from 'tap';
 
-import { Leases } from '../../src/index.js';
-import { EtcdStore } from '../../src/store/etcd/etcd-store.js';
+import { Leases } from '../../lib/index.js';
+import { EtcdStore } from '../../lib/store/etcd/etcd-store.js';
 import { LeasePeer, now } from '../helpers/lease-peer.js';
 import { Etcd, withoutEtcd } from '../helpers/etcd.js';
 import { regressions } from '../helpers/witness.js';

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
-import { storeOptions } from '../../src/cli/remote.js';
+import { storeOptions } from '../../lib/cli/remote.js';
 import { Etcd, freePort, withoutEtcd } from '../helpers/etcd.js';
 import { childEnv, packageRoot } from '../helpers/peer.js';
 
