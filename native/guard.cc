@@ -72,7 +72,8 @@ os::Failure Guard::read() {
   }
   entrySynced_ = bytes[kEntryOffset] == 'S';
   const char* begin = bytes + std::min(kNoteOffset, got);
-  const char* end = std::find(begin, static_cast<const char*>(bytes) + got, '\n');
+  const char* limit = bytes + std::min(kNoteOffset + kNoteCapacity, got);
+  const char* end = std::find(begin, limit, '\n');
   while (end > begin && end[-1] == ' ') --end;
   note_.assign(begin, static_cast<std::size_t>(end - begin));
   return {};
@@ -99,6 +100,8 @@ os::Failure Guard::nextToken(std::uint64_t floor, std::uint64_t& token) {
     std::uint64_t above = std::max({ceiling_, range.last, floor});
     if (ceiling_ == 0) above = std::max(above, os::wallClockUs());
     remember({id_, 0, range.last});
+    // Nothing is above these. A counter that began again at 0 would hand out all tokens once more.
+    if (above > UINT64_MAX - kRange) return {EOVERFLOW, "token"};
     if (const os::Failure failure = reserve(above)) return failure;
     range = {id_, ceiling_, above};
   }

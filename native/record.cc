@@ -42,7 +42,9 @@ bool readDecimal(const char* at, std::size_t digits, std::uint64_t& value) {
   value = 0;
   for (std::size_t i = 0; i < digits; ++i) {
     if (at[i] < '0' || at[i] > '9') return false;
-    value = value * 10 + static_cast<std::uint64_t>(at[i] - '0');
+    const auto digit = static_cast<std::uint64_t>(at[i] - '0');
+    if (value > (UINT64_MAX - digit) / 10) return false;
+    value = value * 10 + digit;
   }
   return true;
 }

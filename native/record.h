@@ -28,7 +28,7 @@ std::uint32_t crc32(const char* bytes, std::size_t size, std::uint32_t crc = 0);
 
 // Writes `value` in decimal, padded with zeros.
 void putDecimal(char* at, std::size_t digits, std::uint64_t value);
-// Reads it back; false unless all of it is digits.
+// Reads it back; false unless all of it is digits, of a number that fits.
 bool readDecimal(const char* at, std::size_t digits, std::uint64_t& value);
 
 // CRC-32 of all bytes, with the eight digits of the checksum itself taken as zeros.

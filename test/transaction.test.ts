@@ -262,6 +262,27 @@ await t.test('a new guard starts above the record that it finds', async (t) => {
   t.ok(token(result) > BigInt(future.toString('latin1', 40, 60)));
 });
 
+await t.test('above the last token there is none, and none is handed out again', async (t) => {
+  const files = leaseFiles(t);
+  const holder = new Holder(files);
+  const first = (await holder.take('a')) ?? 0n;
+  await holder.drop();
+  addon.release(holder.handle);
+  // A guard with a right checksum, as an outsider may write it.
+  const shows = (digits: string): void => {
+    const header = `holdguard1 ${digits} S `;
+    const checksum = crc32(header).toString(16).padStart(8, '0');
+    writeFileSync(`${files.base}.guard`, `${header}${checksum}\n`);
+  };
+  shows('18446744073709551615');
+  const outcome: unknown = await holder.take('b').catch((error: unknown) => error);
+  t.match(outcome, { code: 'ERR_LOCK_SYSTEM', cause: { code: 'EOVERFLOW' } });
+  t.equal(existsSync(`${files.base}.lock`), false);
+  shows('77777777777777777777'); // no number of 64 bits: damaged, so it is born again
+  const next = (await holder.take('c')) ?? 0n;
+  t.ok(next > first && next < 77777777777777777777n % 2n ** 64n, `${next} > ${first}`);
+});
+
 await t.test('a guard that stays locked: busy, nothing changed, and then it works', async (t) => {
   const files = leaseFiles(t);
   const holder = new Holder(files);
