@@ -1,0 +1,29 @@
+// What the campaigns have in common: their options, and the package that they are about.
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { generator } from '../test/fixtures/random.mjs';
+
+export const packageRoot = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+
+/** HOLDFAST_PACKAGE names another package, a mutant perhaps. */
+export const testedRoot = process.env.HOLDFAST_PACKAGE ?? packageRoot;
+
+export const library = () => import(pathToFileURL(`${testedRoot}/lib/index.js`));
+
+/** `--minutes` and `--seed`; more of them in `others`, as parseArgs has them. */
+export function campaignOptions(minutes, others = {}) {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: String(minutes) },
+      seed: { type: 'string', default: String(Date.now() % 1e6) },
+      ...others,
+    },
+  });
+  const numbers = { minutes: Number(values.minutes), seed: Number(values.seed) };
+  if (!(numbers.minutes > 0)) throw new Error(`--minutes is no number above 0: ${values.minutes}`);
+  if (!Number.isSafeInteger(numbers.seed)) throw new Error(`--seed is no number: ${values.seed}`);
+  return { ...values, ...numbers };
+}
+
+export { generator };
