@@ -164,7 +164,7 @@ export function noPowerCuts(): string | undefined {
 }
 
 function powerCuts(cuts: number, root: string): { status: number | null; stdout: string } {
-  const campaign = join(packageRoot, 'test/powercut/run.mjs');
+  const campaign = join(packageRoot, 'campaigns/powercut/run.mjs');
   const args = [campaign, '--cuts', String(cuts)];
   return spawnSync(process.execPath, args, { encoding: 'utf8', env: childEnv(root) });
 }

@@ -4,7 +4,7 @@ import { openSync, readdirSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
-import { generator } from '../fixtures/random.mjs';
+import { generator } from '../../test/fixtures/random.mjs';
 
 const { Leases } = await import(pathToFileURL(`${process.env.HOLDFAST_PACKAGE}/lib/index.js`));
 const [dir, path, seed] = process.argv.slice(2);

@@ -10,28 +10,24 @@
 // The boot goes on, as it does when a disk is unplugged, so nothing can hide behind a new boot id.
 // A disk that lies about a sync, and torn sectors, are not played here.
 //
-// Usage: run.mjs [--cuts N] [--fs ext4|xfs] [--seed S]; HOLDFAST_PACKAGE names the package.
+// Usage: run.mjs [--cuts N] [--minutes N] [--fs ext4|xfs] [--seed S]; it ends with the first of both
+// limits. HOLDFAST_PACKAGE names the package.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
-import { generator } from '../fixtures/random.mjs';
+import { campaignOptions, generator } from '../campaign.mjs';
 import { judgeCut } from './judge.mjs';
 import { Worker } from './worker-process.mjs';
 
-const { values } = parseArgs({
-  options: {
-    cuts: { type: 'string', default: '40' },
-    fs: { type: 'string', default: 'ext4' },
-    seed: { type: 'string', default: String(Date.now() % 1e6) },
-  },
+const options = campaignOptions(60, {
+  cuts: { type: 'string', default: '40' },
+  fs: { type: 'string', default: 'ext4' },
 });
-const cuts = Number(values.cuts);
-const seed = Number(values.seed);
-const filesystem = values.fs;
+const { minutes, seed, fs: filesystem } = options;
+const limit = Number(options.cuts);
 const mkfs = { ext4: ['mkfs.ext4', '-q', '-F'], xfs: ['mkfs.xfs', '-q', '-f'] }[filesystem];
 const name = `power cuts on ${filesystem}`;
 
@@ -62,14 +58,16 @@ async function campaign() {
   const plug = () => execFileSync('mount', ['-o', 'loop', image, mount]);
   plug();
   const known = new Map(); // name -> what the log says of its last lease
+  const end = performance.now() + minutes * 60_000;
+  let cuts = 0;
   const total = { grants: 0, detached: 0, kept: 0, stale: 0, faults: [] };
   try {
-    for (let cut = 0; cut <= cuts; cut++) {
+    for (; ; cuts++) {
       const crew = [new Worker(dir, `${log}-0`, random()), new Worker(dir, `${log}-1`, random())];
       // The first one looks at what is there, as a process that has no memory of it.
       const faults = judgeCut(known, await crew[0].answer('check'), total);
-      for (const fault of faults) total.faults.push(`cut ${cut}: ${fault}`);
-      if (cut === cuts) {
+      for (const fault of faults) total.faults.push(`cut ${cuts}: ${fault}`);
+      if (cuts === limit || performance.now() > end) {
         for (const worker of crew) await worker.kill();
         break;
       }
@@ -112,7 +110,7 @@ else {
   // Mounts that end with the process, however it ends.
   const again = ['--mount', process.execPath, fileURLToPath(import.meta.url)];
   const env = { ...process.env, HOLDFAST_OWN_MOUNTS: '1' };
-  const args = [...again, '--cuts', `${cuts}`, '--fs', filesystem, '--seed', `${seed}`];
+  const args = [...again, ...process.argv.slice(2), '--seed', `${seed}`];
   spawn('unshare', args, { stdio: 'inherit', env }).on('exit', (code) => {
     process.exitCode = code ?? 1;
   });
