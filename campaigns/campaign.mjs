@@ -1,4 +1,7 @@
 // What the campaigns have in common: their options, and the package that they are about.
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -27,3 +30,24 @@ export function campaignOptions(minutes, others = {}) {
 }
 
 export { generator };
+
+/** A copy of the package with a fault in its lib/, and what removes it. */
+export function brokenPackage({ file, from, to }) {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-broken-'));
+  for (const part of ['lib', 'prebuilds', 'package.json']) {
+    cpSync(join(packageRoot, part), join(root, part), { recursive: true });
+  }
+  symlinkSync(join(packageRoot, 'node_modules'), join(root, 'node_modules'));
+  plant(join(root, file), from, to);
+  return { root, remove: () => rmSync(root, { recursive: true }) };
+}
+
+/** Puts a fault into a file that has that text once. */
+export function plant(path, from, to) {
+  const source = readFileSync(path, 'utf8');
+  if (source.split(from).length !== 2) throw new Error(`${path} does not hold once: ${from}`);
+  writeFileSync(
+    path,
+    source.replace(from, () => to),
+  );
+}

@@ -5,11 +5,11 @@
 //
 // Usage: run.mjs [--minutes N] [--seed S]
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { campaignOptions, packageRoot } from '../campaign.mjs';
+import { campaignOptions, packageRoot, plant } from '../campaign.mjs';
 
 const { minutes, seed } = campaignOptions(0.5);
 const compiler = 'clang++-19';
@@ -49,9 +49,7 @@ const folder = mkdtempSync(join(tmpdir(), 'holdfast-fuzz-'));
 try {
   const broken = join(folder, 'native');
   cpSync(join(packageRoot, 'native'), broken, { recursive: true });
-  const source = readFileSync(join(broken, fault.file), 'utf8');
-  if (source.split(fault.from).length !== 2) throw new Error(`not once: ${fault.from}`);
-  writeFileSync(join(broken, fault.file), source.replace(fault.from, ''));
+  plant(join(broken, fault.file), fault.from, '');
   build(broken, join(folder, 'broken'));
   const planted = fuzz(join(folder, 'broken'), folder, 60);
   const caught = planted.found && planted.text.includes('oracle:');

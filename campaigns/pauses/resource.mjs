@@ -51,7 +51,9 @@ export class Resource {
 
   #write(worker, token, fenced) {
     const { total } = this;
-    const others = [...this.#inside].filter(([other, theirs]) => other !== worker && theirs > token);
+    const others = [...this.#inside].filter(
+      ([other, theirs]) => other !== worker && theirs > token,
+    );
     if (others.length > 0) total.overlaps++;
     if (fenced && token < this.highest) {
       total.refused++;

@@ -81,7 +81,9 @@ async function pausesAt(fenced, pauses, until) {
 
 const planted = await pausesAt(false, 500, performance.now() + 60_000);
 const caught = planted.faults.some((fault) => fault.includes('was written after'));
-console.log(`without the check: ${caught ? 'caught' : 'NOT caught'} after ${planted.paused} pauses`);
+console.log(
+  `without the check: ${caught ? 'caught' : 'NOT caught'} after ${planted.paused} pauses`,
+);
 
 const until = performance.now() + minutes * 60_000;
 const { paused, grants, writes, refused, overlaps, failed, slowest, late, faults } = await pausesAt(

@@ -1,0 +1,52 @@
+// The campaigns' side of test/fixtures/lease-process.mjs: a process that takes leases and does what it
+// is told.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../test/fixtures/lease-process.mjs', import.meta.url));
+
+export class LeaseProcess {
+  #child;
+  #calls = new Map();
+  #last = 0;
+
+  /** @param root the package that it imports */
+  constructor(root, dir, env = {}) {
+    this.#child = spawn(process.execPath, [program, dir], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '', HOLDFAST_PACKAGE: root, ...env },
+    });
+    this.#child.stdin.on('error', () => undefined);
+    createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      const { call, result, error } = JSON.parse(line);
+      const settle = this.#calls.get(call);
+      this.#calls.delete(call);
+      if (error === undefined) settle?.resolve(result);
+      else settle?.reject(Object.assign(new Error(error.message), error));
+    });
+    this.#child.on('exit', () => {
+      for (const { reject } of this.#calls.values()) reject(new Error('the process has ended'));
+    });
+    this.ready = this.#answer(0);
+    this.ready.catch(() => undefined);
+  }
+
+  call(operation, ...args) {
+    const call = ++this.#last;
+    this.#child.stdin.write(`${JSON.stringify({ call, operation, args })}\n`);
+    return this.#answer(call);
+  }
+
+  async kill() {
+    this.#child.kill('SIGKILL');
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await once(this.#child, 'exit');
+    }
+  }
+
+  #answer(call) {
+    return new Promise((resolve, reject) => this.#calls.set(call, { resolve, reject }));
+  }
+}
