@@ -12,7 +12,7 @@ export const packageRoot = fileURLToPath(new URL('..', import.meta.url)).replace
 /** HOLDFAST_PACKAGE names another package, a mutant perhaps. */
 export const testedRoot = process.env.HOLDFAST_PACKAGE ?? packageRoot;
 
-export const library = () => import(pathToFileURL(`${testedRoot}/lib/index.js`));
+export const library = (root = testedRoot) => import(pathToFileURL(`${root}/lib/index.js`));
 
 /** `--minutes` and `--seed`; more of them in `others`, as parseArgs has them. */
 export function campaignOptions(minutes, others = {}) {
