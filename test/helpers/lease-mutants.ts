@@ -169,6 +169,28 @@ export const leaseMutants: LeaseMutant[] = [
     killer: 'power cuts',
   },
   {
+    name: 'a range that somebody else has reserved is used',
+    mutations: [
+      {
+        file: 'native/guard.cc',
+        from: 'range.ceiling != ceiling_ ||',
+        to: 'range.ceiling == 0 ||',
+      },
+    ],
+    killer: 'tokens across a release',
+  },
+  {
+    name: 'no sync of a detached record, and the power goes',
+    mutations: [
+      {
+        file: 'native/exclusive_file.cc',
+        from: 'return failure || !wanted.durable ? failure : file.sync();',
+        to: 'return failure;',
+      },
+    ],
+    killer: 'power cuts',
+  },
+  {
     name: 'token in the record only',
     mutations: [
       {
