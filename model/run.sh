@@ -83,7 +83,8 @@ three() {
   cat << 'END'
 holds lease -DN=3 -DNI=2 -DCRASH=1
 holds lease -DN=3 -DNI=2 -DCRASH=0 -DLEASE -DDETACHED -DRENEW
-holds lease -DN=3 -DNI=3 -DCRASH=0
+holds lease -DN=3 -DCRASH=1
+holds lease -DN=3 -DCRASH=0 -DLEASE -DDETACHED
 holds lease -DN=3 -DNI=2 -DCRASH=0 -DSTOP -DFORCE=1
 holds lease -DN=3 -DNI=2 -DCRASH=0 -DSTOP -DLEASE
 holds lease -DN=3 -DNI=2 -DCRASH=0 -DFREEZE=1

@@ -36,6 +36,8 @@ function fuzz(program, folder, seconds) {
     `-seed=${seed}`,
     `-max_total_time=${seconds}`,
     '-max_len=600',
+    '-len_control=0', // nothing that is short gets anywhere
+
     '-print_final_stats=1',
   ];
   const { status, stderr } = spawnSync(program, args, { cwd: folder, maxBuffer: 2 ** 30 });
