@@ -111,8 +111,6 @@ os::Failure Guard::nextToken(std::uint64_t floor, std::uint64_t& token) {
 }
 
 os::Failure Guard::reserve(std::uint64_t above) {
-  // No clock gets there: somebody wrote it. Beyond the largest number tokens would begin anew at 0.
-  if (above > UINT64_MAX - kRange) return {EOVERFLOW, "token"};
   ceiling_ = above + kRange;
   if (const os::Failure failure = store()) return failure;
   if (const os::Failure failure = file_.sync()) return failure;
