@@ -46,7 +46,7 @@ const root: OptionSpec = {
 
 const store: OptionSpec = {
   value: 'URL',
-  text: 'leases of many machines: etcd://HOST:PORT/PREFIX (default: HOLDFAST_STORE)',
+  text: 'of many machines: etcd://HOST:PORT/PREFIX (default: HOLDFAST_STORE)',
 };
 
 /** Of every command. */
