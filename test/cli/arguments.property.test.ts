@@ -4,7 +4,8 @@ import t from 'tap';
 
 import { readArguments, splitCommand } from '../../lib/cli/arguments.js';
 import { UsageError } from '../../lib/cli/exit-codes.js';
-import { commonOptions, specs } from '../../lib/cli/specs.js';
+import { commonOptions } from '../../lib/cli/spec.js';
+import { specs } from '../../lib/cli/specs.js';
 
 const spec = fc.constantFrom(...specs);
 const known = specs.flatMap(({ options }) => Object.keys(options)).map((name) => `--${name}`);
