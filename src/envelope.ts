@@ -7,8 +7,6 @@
  * included, with its own digits taken as "00000000". It finds accidents (a torn write, a bad disk),
  * it does not keep out anybody who may write the file.
  */
-import { crc32 } from 'node:zlib';
-
 /** Where the eight digits of the checksum are, in bytes from the beginning. */
 export const crcOffset = 21;
 export const crcLength = 8;
@@ -99,6 +97,9 @@ function withoutProto(key: string, value: unknown): unknown {
 }
 
 function checksum(bytes: Uint8Array): string {
+  // Loaded where it is needed: for a program that takes file locks alone it would be a good part of
+  // what an import of this library costs.
+  const { crc32 } = process.getBuiltinModule('node:zlib');
   const before = crc32(bytes.subarray(0, crcOffset));
   const sum = crc32(bytes.subarray(crcOffset + crcLength), crc32(unset, before));
   return sum.toString(16).padStart(crcLength, '0');

@@ -5,8 +5,6 @@
  * was stopped may wake up and act after its successor. Only a resource that refuses lower tokens than
  * it has seen is safe from that (docs/leases.md).
  */
-import { randomUUID } from 'node:crypto';
-
 import { thisProcess } from './attempt.js';
 import { duration } from './duration.js';
 import { freezeChannel, leaseEvent } from './events.js';
@@ -212,7 +210,7 @@ export class Leases implements AsyncDisposable {
 
   #attempt(name: string, { ttl, detached, durable, owner, meta }: CheckedOptions): Attempt {
     checkLeaseName(name);
-    const id = randomUUID().replaceAll('-', '');
+    const id = crypto.randomUUID().replaceAll('-', '');
     const endless = this.#store.capabilities.liveness ? null : ttlWithoutLiveness;
     return { id, name, ttl: ttl ?? endless, detached, durable, by: this.#by(owner), ...meta };
   }

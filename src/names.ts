@@ -9,7 +9,6 @@
  * What grows beyond 200 characters is cut, and a hash stands for the whole: `beginning%-hash`. No
  * other name has a `%` that is not followed by two hexadecimal digits, so the two kinds never meet.
  */
-import { createHash } from 'node:crypto';
 
 /** The longest result, in bytes (it is ASCII); file names may have 255 with the suffix. */
 export const longestFileName = 200;
@@ -36,6 +35,8 @@ export function fileName(name: string): string {
   checkName(name);
   const whole = encode(name);
   if (whole.length <= longestFileName) return whole;
+  // Loaded for the few that are so long, not for everybody who imports this library.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   // Of the encoded form: the UTF-8 of a lone surrogate is that of any other.
   const hash = createHash('sha256').update(whole).digest('hex').slice(0, hashDigits);
   const room = longestFileName - mark.length - hashDigits;

@@ -10,7 +10,8 @@ export const repository = join(here, '../..');
 /** The package that is tried: this one, or where it is installed. */
 export const root = resolve(process.env.HOLDFAST_PACKAGE ?? repository);
 
-export const importLibrary = () => import(pathToFileURL(join(root, 'lib/index.js')).href);
+/** As the package's `exports` name it. */
+export const importLibrary = () => import(pathToFileURL(join(root, 'lib/index.bundle.js')).href);
 
 export class Child {
   #calls = new Map();

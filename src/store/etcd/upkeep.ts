@@ -1,6 +1,4 @@
 /** What anybody may do to a name, without holding it. */
-import { randomUUID } from 'node:crypto';
-
 import { encodeFreeze } from '../../freeze.js';
 import type { LeaseInfo } from '../../lease-info.js';
 import type { Break, Owner } from '../store.js';
@@ -17,7 +15,7 @@ export async function breakLease(
   { token, stale = false }: Break,
 ): Promise<LeaseInfo | undefined> {
   if (stale) return undefined; // what is over is gone
-  const word = `broken ${randomUUID()}`;
+  const word = `broken ${crypto.randomUUID()}`;
   for (;;) {
     const found = await standing(ground, name);
     const { head } = found;
