@@ -7,7 +7,7 @@
 // them live in libstdc++: make_shared, thread, condition_variable, iostream, map, set,
 // unordered_map. Build with -std=c++20: in C++17 some std::string members are extern
 // templates and stay undefined.
-#ifndef _WIN32
+#ifndef _MSC_VER
 #include <cstdlib>
 #include <new>
 
@@ -30,7 +30,11 @@ void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 // The names are those that the compiler and the library's headers call.
 // NOLINTBEGIN(bugprone-reserved-identifier)
+#ifdef _WIN32  // where nothing is visible unless it is exported
+#define HIDDEN_ABORT __attribute__((noreturn)) void
+#else
 #define HIDDEN_ABORT __attribute__((visibility("hidden"), noreturn)) void
+#endif
 
 extern "C" HIDDEN_ABORT __cxa_pure_virtual() { std::abort(); }
 
