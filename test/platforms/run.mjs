@@ -2,7 +2,7 @@
 // What is tried is the package as users get it: packed, and installed without running scripts.
 //
 //   node test/platforms/run.mjs [--short]      --short: each of them, with small counts
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 
 import { repository } from './child.mjs';
+import { install, pack } from './packed.mjs';
 
 const { short } = parseArgs({ options: { short: { type: 'boolean', default: false } } }).values;
 
@@ -50,14 +51,9 @@ const campaign = short
 
 const project = mkdtempSync(join(tmpdir(), 'holdfast-platforms-'));
 process.on('exit', () => rmSync(project, { recursive: true, force: true }));
-const npm = (cwd, ...args) => execFileSync('npm', args, { cwd, encoding: 'utf8', env: quiet });
-const quiet = { ...process.env, npm_config_loglevel: 'error', npm_config_ignore_scripts: 'true' };
-const [{ filename, size, unpackedSize }] = JSON.parse(
-  npm(repository, 'pack', '--json', '--pack-destination', project),
-);
-console.log(`${filename}: ${size} bytes, ${unpackedSize} unpacked`);
+const tarball = pack(project);
 writeFileSync(join(project, 'package.json'), '{ "private": true }');
-npm(project, 'install', '--no-audit', '--no-fund', '--prefer-offline', join(project, filename));
+install(project, tarball);
 
 const table = new Table({ head: ['runtime', 'binary', 'program', 'result', 'seconds'] });
 let failed = false;
