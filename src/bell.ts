@@ -2,6 +2,8 @@
  * Something to sleep beside: rung by whatever happens, or by its own clock. A ring that comes before
  * the sleep is not lost. The sleep keeps the program alive.
  */
+import { onAbort } from './abort.js';
+
 export class Bell {
   #rung = false;
   #wake: (() => void) | undefined;
@@ -24,4 +26,21 @@ export class Bell {
     }
     this.#rung = false;
   }
+}
+
+/** At most `ms`; no longer than until the signal is aborted, or the promise is settled either way. */
+export async function pause(
+  ms: number,
+  signal?: AbortSignal,
+  until?: Promise<unknown>,
+): Promise<void> {
+  const bell = new Bell();
+  const ring = (): void => {
+    bell.ring();
+  };
+  const unlisten = signal && onAbort(signal, ring);
+  if (signal?.aborted === true) ring();
+  until?.then(ring, ring);
+  await bell.wait(ms);
+  unlisten?.();
 }

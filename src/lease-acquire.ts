@@ -1,7 +1,7 @@
 /** From a request for a lease to the lease, or to the reason why not. */
-import { limited, onAbort, timeUp } from './abort.js';
+import { limited, timeUp } from './abort.js';
 import { backoff } from './backoff.js';
-import { Bell } from './bell.js';
+import { pause } from './bell.js';
 import { formatDuration } from './duration.js';
 import { LockError, type LockErrorCode } from './errors.js';
 import { acquireChannel, breakChannel, leaseEvent, type LeaseEvent } from './events.js';
@@ -147,30 +147,10 @@ function traced<T>(
 
 /** Whoever holds it, if that can be told at once. */
 async function nameHolder(store: LeaseStore, name: string): Promise<LeaseInfo | undefined> {
-  const bell = new Bell();
   let info: LeaseInfo | undefined;
-  store.inspect(name).then(
-    (found) => {
-      info = found;
-      bell.ring();
-    },
-    () => {
-      bell.ring();
-    },
-  );
-  await bell.wait(nameWithinMs);
+  const asked = store.inspect(name).then((found) => (info = found));
+  await pause(nameWithinMs, undefined, asked);
   return info;
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const bell = new Bell();
-  const unlisten =
-    signal &&
-    onAbort(signal, () => {
-      bell.ring();
-    });
-  await bell.wait(ms);
-  unlisten?.();
 }
 
 function refusal({ name }: Attempt, info: LeaseInfo): LockError {

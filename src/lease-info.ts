@@ -1,9 +1,10 @@
 /** A name as `inspect` and `list` show it: a verdict in words for people. Pure. */
+import { systemClock } from './clock.js';
 import type { Corruption } from './envelope.js';
 import type { Judge } from './expiry.js';
 import type { HolderInfo } from './owner.js';
-import { recordHolder, type Json } from './record.js';
-import type { Judgement, State, Why } from './staleness.js';
+import { recordHolder, type Json, type ParsedRecord } from './record.js';
+import type { ActiveFreeze, Judgement, State, Why } from './staleness.js';
 
 /** What is known of a name at one moment. */
 export interface LeaseInfo {
@@ -71,6 +72,34 @@ export function leaseInfo(name: string, judgement: Judgement): LeaseInfo {
     },
     corruption,
   };
+}
+
+/**
+ * As a store has it that lets go by itself of what is over: what stands there is held. Undefined: there
+ * is neither a record nor a freeze.
+ */
+export function leaseInfoOf(
+  name: string,
+  parsed: ParsedRecord | undefined,
+  freeze: ActiveFreeze | undefined,
+  leftMs = freeze?.leftMs ?? null,
+): LeaseInfo | undefined {
+  if (parsed === undefined && freeze === undefined) return undefined;
+  const record = parsed?.state === 'valid' ? parsed.record : null;
+  const known = record?.kind === 'detached' ? 'detached' : 'liveness unknown';
+  const held = record === null ? 'unreadable' : known;
+  return leaseInfo(record?.name ?? name, {
+    state: parsed === undefined ? 'frozen' : 'held',
+    why: parsed === undefined ? 'freeze' : held,
+    record,
+    leftMs,
+    judge: 'store',
+    until: leftMs === null ? null : systemClock.now() + leftMs,
+    corruption: parsed?.state === 'corrupt' ? parsed.reason : null,
+    freeze: freeze ?? null,
+    beneath: parsed === undefined ? 'free' : 'held',
+    lookAgainMs: null,
+  });
 }
 
 /** Somebody may hold it, nobody can tell. */

@@ -16,6 +16,7 @@ import { leaseEvent, lostChannel, releaseChannel, renewChannel } from './events.
 import type { LeaseEvent } from './events.js';
 import { unwatch, watch } from './lease-watch.js';
 import type { Grant, LeaseStore } from './store/store.js';
+import { Turns } from './turns.js';
 
 /** After a renewal that failed for a reason that may pass. */
 const shortestRetryMs = 50;
@@ -39,8 +40,7 @@ export class LeaseKeeper {
   #timer: NodeJS.Timeout | undefined;
   #controller: AbortController | undefined;
   #loss: LockError | undefined;
-  /** The last of what is under way; undefined when nothing is. */
-  #tail: Promise<unknown> | undefined;
+  readonly #turns = new Turns();
   #renewal: Promise<void> | undefined;
   #ending: Promise<'released' | 'lost'> | undefined;
   #letGo = false;
@@ -94,7 +94,8 @@ export class LeaseKeeper {
     const now = this.#now(this.#grant.detached);
     const late = this.#deadline.over;
     if (this.#deadline.ended) throw this.#lose();
-    if (late && this.#tail !== undefined) throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
+    if (late && this.#turns.last !== undefined)
+      throw this.#error('ERR_LOCK_BUSY', 'is being renewed');
     if (late) {
       const renewed = this.#store.renewNow?.(this.#grant);
       if (renewed === false) throw this.#lose();
@@ -105,7 +106,7 @@ export class LeaseKeeper {
       }
     }
     const still = this.#store.look?.(this.#grant);
-    if (still === false && this.#tail === undefined) throw this.#lose();
+    if (still === false && this.#turns.last === undefined) throw this.#lose();
     if (late) throw this.#error('ERR_LOCK_LOST', 'is past its TTL; a renewal may revive it');
     // Not ours while a transaction is under way: it may be that one's doing, or a loss.
     if (still !== true && this.#store.look !== undefined) {
@@ -138,31 +139,21 @@ export class LeaseKeeper {
     // The timer does not count what the machine has slept.
     if (this.#deadline.ended) this.#lose();
     // While a transaction is under way the name may name another file that is ours as well.
-    if (this.#tail !== undefined) return;
+    if (this.#turns.last !== undefined) return;
     if (this.#store.look?.(this.#grant) === false) this.#lose();
   }
 
   /** Runs it when all before it is done, if the lease is still held then. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    this.#checkState();
-    const mine = this.#after(this.#tail, work);
-    this.#tail = mine;
-    try {
-      return await mine;
-    } finally {
-      if (this.#tail === mine) this.#tail = undefined;
-    }
-  }
-
-  async #after<T>(before: Promise<unknown> | undefined, work: () => Promise<T>): Promise<T> {
-    await before?.catch(() => undefined);
-    this.#checkState();
-    try {
-      return await work();
-    } catch (error) {
-      if (isLoss(error)) throw this.#lose();
-      throw error;
-    }
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.take(async () => {
+      this.#checkState();
+      try {
+        return await work();
+      } catch (error) {
+        if (isLoss(error)) throw this.#lose();
+        throw error;
+      }
+    });
   }
 
   async #renewOnce(): Promise<void> {
@@ -181,7 +172,7 @@ export class LeaseKeeper {
 
   async #end(): Promise<'released' | 'lost'> {
     this.#stop();
-    await this.#tail?.catch(() => undefined);
+    await this.#turns.last?.catch(() => undefined);
     if (this.#state === 'lost') return 'lost';
     this.#state = 'released';
     if (await this.#store.release(this.#grant)) {
@@ -203,8 +194,8 @@ export class LeaseKeeper {
     const close = (): void => {
       this.#store.forget(this.#grant);
     };
-    if (this.#tail === undefined) close();
-    else this.#tail.then(close, close);
+    if (this.#turns.last === undefined) close();
+    else this.#turns.last.then(close, close);
     if (lostChannel.hasSubscribers) lostChannel.publish(this.#event());
     this.#controller?.abort(this.#loss);
     return this.#loss;

@@ -33,8 +33,8 @@ const layers: readonly (readonly string[])[] = [
   ['staleness.ts'],
   ['record.ts', 'freeze.ts', 'expiry.ts'],
   ['envelope.ts', 'fields.ts'],
-  ['owner.ts', 'deadline.ts', 'filesystem.ts', 'events.ts', 'options.ts'],
-  ['abort.ts', 'backoff.ts', 'bell.ts', 'clock.ts', 'duration.ts', 'names.ts'],
+  ['owner.ts', 'deadline.ts', 'filesystem.ts', 'events.ts', 'options.ts', 'bell.ts'],
+  ['abort.ts', 'backoff.ts', 'clock.ts', 'duration.ts', 'names.ts', 'turns.ts'],
 ];
 
 /** What the leaves may take from Node: words about the host, arithmetic, no input and output. */

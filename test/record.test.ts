@@ -21,6 +21,7 @@ import {
 } from '../lib/record.js';
 import { packageRoot } from './helpers/peer.js';
 import { anyRecord, detached, endless, seedOf, someRecord } from './helpers/records.js';
+import { generator } from './fixtures/random.mjs';
 
 /** The bytes with a right checksum, by the definition and not by the code under test. */
 function summed(line: string): Buffer {
@@ -352,7 +353,7 @@ await t.test('any bytes at all', async (t) => {
 });
 
 await t.test('10 000 accidents: none makes a holder that nobody wrote', async (t) => {
-  const random = mulberry32(seedOf(t));
+  const random = generator(seedOf(t));
   const below = (limit: number): number => Math.floor(random() * limit);
   const other = encodeRecord({ ...someRecord, token: 7n, id: 'f'.repeat(32), owner: 'eve@mill' });
   const renewed = withExpiry(good, { expires: 1_700_000_040_000, deadline: 140_000 });
@@ -423,14 +424,3 @@ await t.test('10 000 accidents: none makes a holder that nobody wrote', async (t
   t.ok(counts.corrupt > 8500, 'nearly all are found out');
   t.equal(counts.sidecar, 0);
 });
-
-/** A small generator of random numbers from 0 to 1, the same for the same seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -22,6 +22,12 @@ export interface Held {
 const refusals = new Set<string>(['ERR_LOCK_HELD', 'ERR_LOCK_FROZEN', 'ERR_LOCK_TIMEOUT']);
 const ofFiles = ['shared', 'no-wait', 'conflict-exit-code'] as const;
 
+/** The child finds the lease where it is: in the store that was named, or in files although one is set. */
+function storeFor(args: Context['args']): Record<string, string> {
+  const named = args.text('store') ?? (args.text('root') === undefined ? undefined : '');
+  return named === undefined ? {} : { HOLDFAST_STORE: named };
+}
+
 /** The lease, or the exit code of a refusal. */
 export async function takeLease(context: Context): Promise<Held | number> {
   const { args, leases, name, signal } = context;
@@ -50,6 +56,7 @@ export async function takeLease(context: Context): Promise<Held | number> {
         HOLDFAST_TOKEN: String(lease.token),
         HOLDFAST_ID: lease.id,
         HOLDFAST_DIR: leases.location,
+        ...storeFor(args),
       },
       descriptor: lease.descriptor,
       lost: lease.signal,

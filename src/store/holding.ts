@@ -2,9 +2,10 @@
 import { LockError } from '../errors.js';
 import { addon, dropHandle, isFailure, takeHandle } from '../native.js';
 import { encodePrevious, type PreviousLease } from '../previous.js';
-import { identityOf, parseRecord, recordHolder, type LeaseRecord } from '../record.js';
+import { identityOf, parseRecord, type LeaseRecord } from '../record.js';
 import { transactNow } from '../transaction.js';
-import { detachedRecord, FileGrant } from './file-grant.js';
+import { FileGrant } from './file-grant.js';
+import { adoptable, detachedRecord } from './grant.js';
 import type { Place } from './place.js';
 import { everUsed } from './upkeep.js';
 
@@ -112,17 +113,7 @@ export async function adopt(place: Place, id: string, token: bigint): Promise<Fi
   if (view === undefined || bytes == null) {
     throw new LockError('ERR_LOCK_NOT_FOUND', `nobody holds ${name}`, { path });
   }
-  const parsed = parseRecord(bytes);
-  if (parsed.state !== 'valid') {
-    throw new LockError('ERR_LOCK_CORRUPT', `the record of ${name} cannot be read`, { path });
-  }
-  const { record } = parsed;
-  if (record.name !== name || record.id !== id || record.token !== token) {
-    throw notOwner(record, `is somebody else's, with token ${record.token}`, path);
-  }
-  if (record.kind === 'attached') {
-    throw notOwner(record, 'is attached: it lives and ends with its process', path);
-  }
+  const record = adoptable(parseRecord(bytes), { name, id, token }, path);
   const ran = (record.ttl ?? 0) - (view.judgement.leftMs ?? 0);
   return new FileGrant({ files, record, token, bytes, since: place.time(true) - ran });
 }
@@ -178,9 +169,4 @@ function liveness(own: FileGrant): NonNullable<FileGrant['handle']> {
 function lost({ name, files }: FileGrant): LockError {
   const path = `${files.base}.lock`;
   return new LockError('ERR_LOCK_LOST', `the lease ${name} is lost: somebody took it`, { path });
-}
-
-function notOwner(record: LeaseRecord, why: string, path: string): LockError {
-  const holder = recordHolder(record);
-  return new LockError('ERR_LOCK_NOT_OWNER', `the lease ${record.name} ${why}`, { path, holder });
 }

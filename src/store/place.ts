@@ -19,7 +19,8 @@ import {
   type Result,
   type Snapshot,
 } from '../transaction.js';
-import { FileGrant, recordOf } from './file-grant.js';
+import { FileGrant } from './file-grant.js';
+import { recordOf } from './grant.js';
 import type { Sightings } from './sightings.js';
 import type { Attempt } from './store.js';
 

@@ -6,7 +6,7 @@ import { addon } from '../native.js';
 import { encodePrevious, endOf, previousLease } from '../previous.js';
 import { takeable } from '../staleness.js';
 import type { Patience, Snapshot } from '../transaction.js';
-import { endAfter, readerOf } from './file-grant.js';
+import { endAfter, readerOf } from './grant.js';
 import { expectation, type Place, type View } from './place.js';
 import type { Break, Owner } from './store.js';
 

@@ -10,7 +10,7 @@ import type { Etcd } from '../helpers/etcd.js';
 let requests = 0;
 const { request } = http;
 http.request = ((...args: Parameters<typeof request>) => {
-  if ((args[0] as { path?: string }).path !== '/v3/lease/keepalive') requests++;
+  if ((args[0] as URL).pathname !== '/v3/lease/keepalive') requests++;
   return request(...args);
 }) as typeof request;
 
@@ -31,9 +31,9 @@ export function siteOf(etcd: Etcd): Site {
       what: 'all servers stand still',
       ...common,
       async begin() {
-        for (const node of nodes) etcd.signal(node, 'SIGSTOP');
+        for (const node of nodes) await etcd.signal(node, 'SIGSTOP');
         return async () => {
-          for (const node of nodes) etcd.signal(node, 'SIGCONT');
+          for (const node of nodes) await etcd.signal(node, 'SIGCONT');
         };
       },
     },

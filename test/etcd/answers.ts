@@ -10,6 +10,7 @@ import { attemptFor } from '../conformance/subject.js';
 import { full } from '../helpers/counting.js';
 import { Etcd, withoutEtcd } from '../helpers/etcd.js';
 import { FlakyProxy, type Fate } from '../helpers/flaky-proxy.js';
+import { generator } from '../fixtures/random.mjs';
 import { regressions } from '../helpers/witness.js';
 
 /** Short, so that a dropped answer does not take long; the proxy's delays are much shorter. */
@@ -36,17 +37,17 @@ async function setUp(
   return { prefix, proxies, open, direct: () => new EtcdStore({ endpoints: target, prefix }) };
 }
 
-/** The next answer to a question of this kind is dropped. */
-function dropOne(proxies: FlakyProxy[], path: string, match = ''): () => boolean {
-  let dropped = false;
+/** What becomes of the next answer to a question of this kind. */
+function once(proxies: FlakyProxy[], fate: Fate, path: string, match = ''): () => boolean {
+  let happened = false;
   for (const proxy of proxies) {
     proxy.fate = (asked, body) => {
-      if (dropped || asked !== path || !body.includes(match)) return 'answer';
-      dropped = true;
-      return 'drop';
+      if (happened || asked !== path || !body.includes(match)) return 'answer';
+      happened = true;
+      return fate;
     };
   }
-  return () => dropped;
+  return () => happened;
 }
 
 async function suite(etcd: Etcd): Promise<void> {
@@ -63,7 +64,7 @@ async function suite(etcd: Etcd): Promise<void> {
         const store = open();
         await store.inspect('name');
         await store.tryAcquire(attemptFor('warm up')); // where tokens begin is known
-        const happened = dropOne(proxies, path, match);
+        const happened = once(proxies, 'drop', path, match);
         const attempt = attemptFor('name', { ttl: 10_000 });
         const { signal } = new AbortController();
         const outcome = await (verb === 'acquire'
@@ -103,16 +104,90 @@ async function suite(etcd: Etcd): Promise<void> {
     t.equal(await store.release(outcome), true);
   });
 
-  await t.test('the answer to a release is lost', async (t) => {
-    const { proxies, open, direct } = await setUp(t, etcd);
-    const store = open();
-    const grant = await store.tryAcquire(attemptFor('name', { ttl: 60_000 }));
-    if ('denied' in grant) throw new Error('it is free');
-    const happened = dropOne(proxies, `${lease}revoke`);
-    t.equal(await store.release(grant), true, 'it was ours to the end');
-    t.ok(happened());
-    t.equal(await direct().inspect('name'), undefined);
-    t.equal(await store.release(grant), false);
+  await t.test('the answer to a release is lost, or that to its double arrives', async (t) => {
+    for (const fate of ['drop', 'second'] as const) {
+      const { proxies, open, direct } = await setUp(t, etcd);
+      const store = open();
+      const grant = await store.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+      if ('denied' in grant) throw new Error('it is free');
+      const happened = once(proxies, fate, txn, 'request_delete_range');
+      t.equal(await store.release(grant), true, 'it was ours to the end');
+      t.ok(happened());
+      t.equal(await direct().inspect('name'), undefined);
+      t.equal(await store.release(grant), false);
+    }
+  });
+
+  await t.test(
+    'a release is asked for again when nobody answered, and after a break',
+    async (t) => {
+      const { proxies, open, direct } = await setUp(t, etcd);
+      const store = open(600);
+      const attempt = attemptFor('name', { ttl: 60_000 });
+      for (const broken of [false, true]) {
+        const grant = await store.tryAcquire(attempt);
+        if ('denied' in grant) throw new Error('it is free');
+        if (broken) await direct().break('name', { by: attempt.by });
+        for (const proxy of proxies) {
+          proxy.fate = (_, body) => (body.includes('request_delete_range') ? 'drop' : 'answer');
+        }
+        await t.rejects(store.release(grant), { code: 'ERR_LOCK_STORE_UNAVAILABLE' });
+        for (const proxy of proxies) proxy.fate = () => 'answer';
+        t.equal(await store.release(grant), !broken);
+      }
+    },
+  );
+
+  await t.test('a lease of etcd is over before it is of use', async (t) => {
+    for (const verb of ['tryAcquire', 'acquire'] as const) {
+      const { proxies, open } = await setUp(t, etcd);
+      const store = open(20_000);
+      await store.tryAcquire(attemptFor('warm up')); // where tokens begin is known
+      let times = 0;
+      for (const proxy of proxies) {
+        // As when the process stands still between the two questions.
+        proxy.before = async (path, body) => {
+          if (path !== txn || !body.includes('request_put')) return;
+          if (times++ === 0) await new Promise((resolve) => setTimeout(resolve, 6000));
+        };
+      }
+      const { signal } = new AbortController();
+      const attempt = attemptFor('name', { ttl: 2000 });
+      const grant = await (verb === 'acquire'
+        ? store.acquire(attempt, { signal })
+        : store.tryAcquire(attempt));
+      if ('denied' in grant) throw new Error('it is free');
+      t.ok(times > 1);
+      t.ok((await store.renew(grant)) > 0);
+      t.equal(await store.release(grant), true);
+    }
+  });
+
+  await t.test('a place that an earlier call has left is taken up', async (t) => {
+    const { prefix, proxies, open, direct } = await setUp(t, etcd);
+    const attempt = attemptFor('name', { ttl: 60_000 });
+    const holder = direct();
+    const held = await holder.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+    if ('denied' in held) throw new Error('it is free');
+    for (const proxy of proxies) {
+      proxy.fate = (path) => (path === `${lease}revoke` ? 'drop' : 'answer');
+    }
+    const stop = new AbortController();
+    const gaveUp = open(600).acquire(attempt, { signal: stop.signal });
+    await etcd.untilCount(`${prefix}/line/name/`, 2);
+    stop.abort();
+    await t.rejects(gaveUp);
+    t.equal(await etcd.count(`${prefix}/line/name/`), 2, 'its key is left');
+    const asked = proxies.map(({ fates }) => fates.answer).reduce((a, b) => a + b);
+    const { signal } = new AbortController();
+    const waits = open().acquire(attempt, { signal });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    t.equal(await holder.release(held), true);
+    const grant = await waits;
+    t.equal(await etcd.count(`${prefix}/line/name/`), 1);
+    const spent = proxies.map(({ fates }) => fates.answer).reduce((a, b) => a + b) - asked;
+    t.ok(spent < 100, `${spent} questions`);
+    t.equal(await open().release(grant), true);
   });
 
   await t.test('the answer to a break is lost', async (t) => {
@@ -124,7 +199,7 @@ async function suite(etcd: Etcd): Promise<void> {
       const victim = direct();
       const grant = await victim.tryAcquire(attemptFor('name', { ttl: 60_000 }));
       if ('denied' in grant) throw new Error('it is free');
-      const happened = dropOne(proxies, path, match);
+      const happened = once(proxies, 'drop', path, match);
       const { by } = attemptFor('name');
       t.equal((await open().break('name', { token: grant.token, by }))?.token, grant.token);
       t.ok(happened());
@@ -157,8 +232,8 @@ async function suite(etcd: Etcd): Promise<void> {
     const { prefix, proxies, open, direct } = await setUp(t, etcd);
     const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
     t.comment(`SEED=${seed}`);
-    const random = randomFrom(seed);
-    const bad: Fate[] = ['delay', 'drop', 'cut', 'twice'];
+    const random = generator(seed);
+    const bad: Fate[] = ['delay', 'drop', 'cut', 'twice', 'second'];
     for (const proxy of proxies) {
       proxy.fate = () =>
         random() < 0.2 ? (bad[Math.floor(random() * bad.length)] ?? 'cut') : 'answer';
@@ -203,17 +278,6 @@ async function suite(etcd: Etcd): Promise<void> {
 /** No answer is an outcome; everything else is not. */
 function unlessAnswered(error: unknown): undefined {
   if (!(error instanceof LockError) || error.code !== 'ERR_LOCK_STORE_UNAVAILABLE') throw error;
-}
-
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 if (withoutEtcd !== false) t.plan(0, withoutEtcd);

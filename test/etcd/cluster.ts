@@ -39,7 +39,7 @@ async function suite(etcd: Etcd): Promise<void> {
       await etcd.untilCount(`${prefix}/line/name/`, 2);
       const leader = await etcd.leader();
       if (signal === 'SIGKILL') await etcd.kill(leader);
-      else etcd.signal(leader, signal);
+      else await etcd.signal(leader, signal);
       // Longer than the lease would last if it were not renewed.
       const end = now() + 9_000_000;
       while (now() < end) {
@@ -54,7 +54,7 @@ async function suite(etcd: Etcd): Promise<void> {
       t.ok(next.token > held.token);
       t.comment(`${signal}: handed over in ${((granted ?? NaN) - released) / 1000} ms`);
       if (signal === 'SIGKILL') await etcd.run(leader);
-      else etcd.signal(leader, 'SIGCONT');
+      else await etcd.signal(leader, 'SIGCONT');
       next.assertHeld();
       await next.renew();
       t.equal(await next.release(), 'released');

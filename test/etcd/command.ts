@@ -67,6 +67,15 @@ async function suite(etcd: Etcd): Promise<void> {
     const guarded = await run('guard', 'name', ...print);
     t.equal(guarded.code, 0, guarded.errors);
     t.ok(BigInt(guarded.output.trim()) > BigInt(token));
+    // Not by the variable: the child is told of what was named.
+    const inner = ['guard', 'other', '--store', store, '--', process.execPath, '-p'];
+    const told = await holdfast(t, {}, ...inner, 'process.env.HOLDFAST_STORE');
+    t.equal(told.output.trim(), store, told.errors);
+    const seen = ['status', '--json', '--store', store];
+    const within = ['guard', 'own', '--', process.execPath, join(packageRoot, 'lib/cli/bin.js')];
+    const status2 = await run(...within, 'status', '--json');
+    t.match(JSON.parse(status2.output), { leases: [{ name: 'own', state: 'held' }] });
+    t.match(JSON.parse((await holdfast(t, {}, ...seen)).output), { leases: [] });
     const doctor = await run('doctor');
     t.equal(doctor.code, 0, doctor.output);
     t.match(doctor.output, /answers after/);

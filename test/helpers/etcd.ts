@@ -7,7 +7,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,8 +125,16 @@ export class Etcd {
     await gone;
   }
 
-  signal(node: number, signal: NodeJS.Signals): void {
-    this.#member(node).process?.kill(signal);
+  /** Resolves when it has had its effect: a process that is busy elsewhere stops a little later. */
+  async signal(node: number, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
+    const { process: child } = this.#member(node);
+    child?.kill(signal);
+    const tasks = `/proc/${child?.pid}/task`;
+    const stopped = (task: string): boolean =>
+      /\) [tT] /.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
+    while (signal === 'SIGSTOP' && !readdirSync(tasks).every(stopped)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   async restart(): Promise<void> {

@@ -1,18 +1,27 @@
 /**
  * Between a client and one server of HTTP: hands every question on, and treats the answer as it is told:
  * delays it, drops it (the connection stays open), or cuts the connection in its midst; or it asks the
- * server once more when the answer is on its way.
+ * server once more when the answer is on its way, or before, and hands on the second answer.
  */
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Test } from 'tap';
 
-export type Fate = 'answer' | 'delay' | 'drop' | 'cut' | 'twice';
+export type Fate = 'answer' | 'delay' | 'drop' | 'cut' | 'twice' | 'second';
 
 export class FlakyProxy {
   /** What becomes of the answer to a question; by default it arrives. */
   fate: (path: string, body: string) => Fate = () => 'answer';
-  readonly fates: Record<Fate, number> = { answer: 0, delay: 0, drop: 0, cut: 0, twice: 0 };
+  /** What a question waits for before it is handed on. */
+  before: (path: string, body: string) => Promise<void> = () => Promise.resolve();
+  readonly fates: Record<Fate, number> = {
+    answer: 0,
+    delay: 0,
+    drop: 0,
+    cut: 0,
+    twice: 0,
+    second: 0,
+  };
   readonly #target: string;
   readonly #server = createServer((question, answer) => void this.#serve(question, answer));
 
@@ -49,7 +58,9 @@ export class FlakyProxy {
     }
     const fate = this.fate(path, body);
     this.fates[fate]++;
-    const said = await this.#ask(question, path, body).catch(() => undefined);
+    await this.before(path, body);
+    let said = await this.#ask(question, path, body).catch(() => undefined);
+    if (fate === 'second') said = await this.#ask(question, path, body).catch(() => undefined);
     if (fate === 'twice') void this.#ask(question, path, body).catch(() => undefined);
     if (fate === 'drop') return;
     if (said === undefined) {

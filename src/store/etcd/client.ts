@@ -33,46 +33,34 @@ export interface Outcome {
   readonly succeeded: boolean;
   readonly revision: string;
   readonly raftTerm: string;
-  /** What each `get` found. */
+  /** What each operation found. */
   readonly found: readonly (readonly KeyValue[])[];
 }
 
-type Compare = Readonly<Record<string, string>>;
-type Operation = Readonly<Record<string, object>>;
+export type Compare = Readonly<Record<string, string>>;
+export type Operation = Readonly<Record<string, object>>;
 
 const base64 = (text: string | Buffer): string => Buffer.from(text).toString('base64');
 
-/** All keys that begin so: up to where the last byte is one higher. They end in a slash. */
-export function range(prefix: string): { key: string; range_end: string } {
-  return { key: base64(prefix), range_end: base64(`${prefix.slice(0, -1)}0`) };
+/** From this key on, to where the last byte of the other, a slash, is one higher: all that begin so. */
+export function range(from: string, last = from): { key: string; range_end: string } {
+  return { key: base64(from), range_end: base64(`${last.slice(0, -1)}0`) };
 }
 
-export const noKey = (key: string): Compare => createdIs(key, '0');
-export const noneIn = (prefix: string): Compare => ({ ...noKey(prefix), ...range(prefix) });
-export const createdIs = (key: string, revision: string): Compare => ({
-  key: base64(key),
-  target: 'CREATE',
-  result: 'EQUAL',
-  create_revision: revision,
-});
-/** None was created before; this holds of an empty range as well. */
-export const noneBefore = (prefix: string, revision: string): Compare => ({
-  ...range(prefix),
-  target: 'CREATE',
-  result: 'GREATER',
-  create_revision: String(BigInt(revision) - 1n),
-});
+const equal = { result: 'EQUAL' };
+/** '0': there is no such key. */
 export const modifiedIs = (key: string, revision: string): Compare => ({
-  key: base64(key),
-  target: 'MOD',
-  result: 'EQUAL',
-  mod_revision: revision,
+  ...{ ...equal, key: base64(key), target: 'MOD', mod_revision: revision },
 });
 export const valueIs = (key: string, value: string): Compare => ({
-  key: base64(key),
-  target: 'VALUE',
-  result: 'EQUAL',
-  value: base64(value),
+  ...{ ...equal, key: base64(key), target: 'VALUE', value: base64(value) },
+});
+/** None that begins so was created before; of an empty range etcd says that it was at 0. */
+export const noneBefore = (prefix: string, revision?: string): Compare => ({
+  ...range(prefix),
+  ...(revision === undefined
+    ? { ...equal, target: 'CREATE', create_revision: '0' }
+    : { target: 'CREATE', result: 'GREATER', create_revision: String(BigInt(revision) - 1n) }),
 });
 
 export const put = (key: string, value: Buffer | string, lease = '0'): Operation => ({
@@ -80,20 +68,19 @@ export const put = (key: string, value: Buffer | string, lease = '0'): Operation
 });
 export const get = (key: string): Operation => ({ request_range: { key: base64(key) } });
 export const remove = (key: string): Operation => ({ request_delete_range: { key: base64(key) } });
+const one = { limit: '1', sort_target: 'CREATE' };
 /** The oldest of them. */
 export const first = (prefix: string): Operation => ({
-  request_range: { ...range(prefix), limit: '1', sort_target: 'CREATE', sort_order: 'ASCEND' },
+  request_range: { ...range(prefix), ...one, sort_order: 'ASCEND' },
 });
-/** The youngest of those that are older. */
-export const lastBefore = (prefix: string, revision: string): Operation => ({
-  request_range: {
-    ...range(prefix),
-    max_create_revision: String(BigInt(revision) - 1n),
-    limit: '1',
-    sort_target: 'CREATE',
-    sort_order: 'DESCEND',
-  },
-});
+/** The youngest of those that are older; by default: of all. */
+export const lastBefore = (prefix: string, revision?: string): Operation => {
+  // 0 is no limit.
+  const max_create_revision = String(BigInt(revision ?? 1) - 1n);
+  return {
+    request_range: { ...range(prefix), ...one, max_create_revision, sort_order: 'DESCEND' },
+  };
+};
 
 /** Milliseconds by the clock of the holders of such leases: the servers do not sleep with this host. */
 export function now(): number {
@@ -103,22 +90,20 @@ export function now(): number {
 export class Client {
   constructor(readonly transport: Transport) {}
 
-  /** A lease of etcd. The id is chosen here, so that asking twice makes one. */
+  /** A lease of etcd. The id is chosen here: who asks twice is told that it is there already. */
   async grant(ttl: number, signal?: AbortSignal): Promise<Term> {
+    // Whole seconds, from two to what etcd takes for the most.
+    const TTL = String(Math.min(Math.max(2, Math.ceil(ttl / 1000)), 9e9));
     for (;;) {
       const id = String(randomBytes(8).readBigUInt64BE() >> 1n);
       const since = now();
-      // Whole seconds, from two to what etcd takes for the most.
-      const seconds = Math.min(Math.max(2, Math.ceil(ttl / 1000)), 9e9);
-      const asked = { ID: id, TTL: String(seconds) };
-      const granted = await this.transport.ask('/v3/lease/grant', asked, { signal }).then(
-        (answer) => Number(answer['TTL']) * 1000,
-        async (error: unknown) => {
-          if (!(error instanceof Refusal) || !error.exists) throw error;
-          return (await this.timeLeft(id))?.grantedMs; // it was granted, and the answer was lost
-        },
-      );
-      if (granted !== undefined) return { id, ttl: granted, since };
+      try {
+        const answer = await this.transport.ask('/v3/lease/grant', { ID: id, TTL }, { signal });
+        return { id, ttl: Number(answer['TTL']) * 1000, since };
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.kind !== 'exists') throw error;
+        void this.drop(id); // the answer was lost; another one is as good
+      }
     }
   }
 
@@ -129,15 +114,14 @@ export class Client {
     return { ttl: Number(TTL ?? 0) * 1000, raftTerm: header.raft_term };
   }
 
-  /** Ends it, and the keys that live as long. `unknown`: it is over, by this or by something else. */
-  async revoke(id: string): Promise<'done' | 'over' | 'unknown'> {
-    try {
-      await this.transport.ask('/v3/lease/revoke', { ID: id });
-      return 'done';
-    } catch (error) {
-      if (!(error instanceof Refusal) || !error.notFound) throw error;
-      return error.resent ? 'unknown' : 'over';
-    }
+  /** Ends it, and the keys that live as long. */
+  async revoke(id: string): Promise<void> {
+    await this.transport.ask('/v3/lease/revoke', { ID: id }).catch(unlessOver);
+  }
+
+  /** Ends one that is of no use, or lets it end by itself. */
+  async drop(id: string): Promise<void> {
+    await this.revoke(id).catch(() => undefined);
   }
 
   /** Undefined: it is over. */
@@ -157,54 +141,26 @@ export class Client {
     const question = { compare, success, failure };
     const answer = await this.transport.ask('/v3/kv/txn', question, asking);
     const { header, succeeded = false, responses = [] } = answer as unknown as TxnAnswer;
-    const found = responses
-      .filter((each) => each.response_range !== undefined)
-      .map((each) => (each.response_range?.kvs ?? []).map(decode));
+    const found = responses.map((each) => (each.response_range?.kvs ?? []).map(decode));
     return { succeeded, revision: header.revision, raftTerm: header.raft_term, found };
   }
-
-  /** All keys that begin so, as of one moment, in the order of their names. */
-  async *all(prefix: string): AsyncGenerator<KeyValue, void, undefined> {
-    const { key, range_end } = range(prefix);
-    let [from, revision, more] = [key, '0', true];
-    while (more) {
-      const asked = { key: from, range_end, limit: '200', revision };
-      const answer = await this.transport.ask('/v3/kv/range', asked);
-      const page = answer as unknown as RangeAnswer & TxnAnswer;
-      const keys = (page.kvs ?? []).map(decode);
-      yield* keys;
-      revision = page.header.revision;
-      more = page.more === true;
-      from = base64(`${keys.at(-1)?.key ?? ''}\0`);
-    }
-  }
 }
 
-interface RawKey {
-  key: string;
-  value?: string;
-  create_revision: string;
-  mod_revision: string;
-  lease?: string;
+/** There is no such lease of etcd any more. */
+export function unlessOver(error: unknown): undefined {
+  if (!(error instanceof Refusal) || error.kind !== 'not found') throw error;
 }
 
-interface RangeAnswer {
-  kvs?: RawKey[];
-  more?: boolean;
-}
+type RawKey = Record<'key' | 'create_revision' | 'mod_revision', string> &
+  Partial<Record<'value' | 'lease', string>>;
 
 interface TxnAnswer {
   header: { revision: string; raft_term: string };
   succeeded?: boolean;
-  responses?: { response_range?: RangeAnswer }[];
+  responses?: { response_range?: { kvs?: RawKey[] } }[];
 }
 
-function decode({ key, value = '', create_revision, mod_revision, lease = '0' }: RawKey): KeyValue {
-  return {
-    key: Buffer.from(key, 'base64').toString(),
-    value: Buffer.from(value, 'base64'),
-    created: create_revision,
-    modified: mod_revision,
-    lease,
-  };
+function decode({ key, value = '', lease = '0', ...at }: RawKey): KeyValue {
+  const [name, bytes] = [Buffer.from(key, 'base64').toString(), Buffer.from(value, 'base64')];
+  return { key: name, value: bytes, created: at.create_revision, modified: at.mod_revision, lease };
 }

@@ -1,26 +1,13 @@
 /** What stands in etcd of a name, for people. */
-import { systemClock } from '../../clock.js';
 import { parseFreeze } from '../../freeze.js';
-import { leaseInfo, type LeaseInfo } from '../../lease-info.js';
-import type { ActiveFreeze, Judgement } from '../../staleness.js';
-import type { KeyValue, Outcome } from './client.js';
+import { leaseInfoOf, type LeaseInfo } from '../../lease-info.js';
+import type { ActiveFreeze } from '../../staleness.js';
+import { range, type KeyValue } from './client.js';
 import { parseEntry } from './entry.js';
-import type { Ground } from './ground.js';
+import type { Ground, View } from './ground.js';
 
 /** The oldest key of a line, and the freeze. */
-export interface Standing {
-  readonly head?: KeyValue | undefined;
-  readonly frozen?: KeyValue | undefined;
-}
-
-/** As it is now. */
-export async function standing(ground: Ground, name: string): Promise<Standing> {
-  return standingOf((await ground.client.transact([], ground.standing(name))).found);
-}
-
-export function standingOf([head, frozen]: Outcome['found']): Standing {
-  return { head: head?.[0], frozen: frozen?.[0] };
-}
+type Standing = Partial<Pick<View, 'head' | 'frozen'>>;
 
 /** So many are asked about at a time. */
 const atOnce = 32;
@@ -31,32 +18,12 @@ export async function describe(
   name: string,
   { head, frozen }: Standing,
 ): Promise<LeaseInfo | undefined> {
-  const entry = head && parseEntry(head);
+  const freeze = frozen && (await freezeOf(ground, frozen));
+  const entry = head && (await ground.entry(head));
   // While it is frozen nobody is next, whoever is first in line.
-  const holds = entry !== undefined && (frozen === undefined || entry.word !== 'waiting');
-  if (!holds && frozen === undefined) return undefined;
-  const leftOf = async (key: KeyValue): Promise<number> =>
-    (await ground.client.timeLeft(key.lease))?.leftMs ?? 0;
-  const freeze = frozen && freezeOf(frozen, await leftOf(frozen));
-  const found = holds ? entry.parsed : undefined;
-  const record =
-    found?.state === 'valid' && head !== undefined
-      ? { ...found.record, token: await ground.token(head.created) }
-      : null;
-  const leftMs = holds && head !== undefined ? await leftOf(head) : (freeze?.leftMs ?? null);
-  const judgement: Judgement = {
-    state: holds ? 'held' : 'frozen',
-    why: !holds ? 'freeze' : record === null ? 'unreadable' : whyOf(record.kind),
-    record,
-    leftMs,
-    judge: 'store',
-    until: leftMs === null ? null : systemClock.now() + leftMs,
-    corruption: found?.state === 'corrupt' ? found.reason : null,
-    freeze: freeze ?? null,
-    beneath: holds ? 'held' : 'free',
-    lookAgainMs: null,
-  };
-  return leaseInfo(record?.name ?? name, judgement);
+  const held = entry?.word !== 'waiting' || freeze === undefined ? entry?.parsed : undefined;
+  const leftMs = held && head && (await leftOf(ground, head));
+  return leaseInfoOf(name, held, freeze, leftMs);
 }
 
 /** Of all names that begin so: as of one moment, but for what is left of their time. */
@@ -64,33 +31,40 @@ export async function* describeAll(
   ground: Ground,
   prefix: string,
 ): AsyncGenerator<LeaseInfo, void, undefined> {
-  const all = new Map<string, { name: string | undefined } & Standing>();
-  for await (const key of ground.client.all(ground.lines)) {
+  const all = new Map<string, Standing>();
+  const reads = [ground.lines, ground.freezes].map((each) => ({ request_range: range(each) }));
+  const [keys = [], freezes = []] = (await ground.client.transact([], reads)).found;
+  for (const key of keys) {
     const stem = key.key.slice(ground.lines.length).split('/', 1)[0] ?? '';
-    const before = all.get(stem);
-    if (before?.head !== undefined && BigInt(before.head.created) < BigInt(key.created)) continue;
-    const { parsed } = parseEntry(key);
-    all.set(stem, { name: parsed.state === 'valid' ? parsed.record.name : stem, head: key });
+    const { head } = all.get(stem) ?? {};
+    if (!head || BigInt(key.created) < BigInt(head.created)) all.set(stem, { head: key });
   }
-  for await (const frozen of ground.client.all(ground.freezes)) {
+  for (const frozen of freezes) {
     const stem = frozen.key.slice(ground.freezes.length);
-    const parsed = parseFreeze(frozen.value);
-    const name = parsed.state === 'valid' ? parsed.freeze.name : stem;
-    all.set(stem, { name, ...all.get(stem), frozen });
+    all.set(stem, { ...all.get(stem), frozen });
   }
-  const wanted = [...all.values()].filter(({ name }) => name?.startsWith(prefix) === true);
+  const named = [...all].map(([stem, each]) => ({ name: nameOf(each) ?? stem, ...each }));
+  const wanted = named.filter(({ name }) => name.startsWith(prefix));
   for (let at = 0; at < wanted.length; at += atOnce) {
     const some = wanted.slice(at, at + atOnce);
-    const infos = await Promise.all(some.map((each) => describe(ground, each.name ?? '', each)));
+    const infos = await Promise.all(some.map((each) => describe(ground, each.name, each)));
     for (const info of infos) if (info !== undefined) yield info;
   }
 }
 
-function freezeOf({ value }: KeyValue, leftMs: number): ActiveFreeze {
-  const parsed = parseFreeze(value);
-  return { freeze: parsed.state === 'valid' ? parsed.freeze : null, leftMs, judge: 'store' };
+function nameOf({ head, frozen }: Standing): string | undefined {
+  const parsed = head && parseEntry(head).parsed;
+  if (parsed?.state === 'valid') return parsed.record.name;
+  const freeze = frozen && parseFreeze(frozen.value);
+  return freeze?.state === 'valid' ? freeze.freeze.name : undefined;
 }
 
-function whyOf(kind: 'attached' | 'detached'): Judgement['why'] {
-  return kind === 'detached' ? 'detached' : 'liveness unknown';
+async function leftOf({ client }: Ground, { lease }: KeyValue): Promise<number> {
+  return (await client.timeLeft(lease))?.leftMs ?? 0;
+}
+
+async function freezeOf(ground: Ground, key: KeyValue): Promise<ActiveFreeze> {
+  const parsed = parseFreeze(key.value);
+  const freeze = parsed.state === 'valid' ? parsed.freeze : null;
+  return { freeze, leftMs: await leftOf(ground, key), judge: 'store' };
 }

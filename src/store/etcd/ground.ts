@@ -1,6 +1,6 @@
 /**
- * What all the leases of one prefix share: the client, the names of keys, the watch, and the number
- * that tokens are counted from.
+ * What all the leases of one prefix share: the client, the names of keys, the watch, the number that
+ * tokens are counted from, and how a key comes into a line.
  *
  * A fresh etcd counts its revisions from 1. So that tokens do not fall when leases move here from
  * files, or when an etcd is set up anew, the first who comes writes down the wall clock in microseconds,
@@ -8,49 +8,49 @@
  * makes sure that this number still stands there: one of an etcd that was emptied meanwhile is not used.
  */
 import { fileName } from '../../names.js';
-import type { Client, KeyValue, Outcome, Term } from './client.js';
-import { first, get, modifiedIs, noKey, put, valueIs } from './client.js';
-import { isBroken } from './entry.js';
-import type { Watch } from './watch.js';
+import { wallClock } from '../../now.js';
+import { encodeRecord } from '../../record.js';
+import { recordOf } from '../grant.js';
+import type { Attempt } from '../store.js';
+import { Client, first, get, lastBefore, modifiedIs, noneBefore, put, range } from './client.js';
+import {
+  unlessOver,
+  valueIs,
+  type Compare,
+  type KeyValue,
+  type Operation,
+  type Outcome,
+} from './client.js';
+import { encodeEntry, isBroken, parseEntry, type Entry, type Placed } from './entry.js';
+import type { Asking, Transport } from './transport.js';
+import { Watch } from './watch.js';
 
-type Conditions = Parameters<Client['transact']>[0];
-type Operations = Parameters<Client['transact']>[1];
-
-/** A key that an attempt is to create. */
-export interface Creation {
-  readonly key: string;
-  readonly value: Buffer;
-  readonly term: Term;
-  /** For a key that is new. */
-  readonly conditions: Conditions;
-  /** For one that a call which was given up has left there; its revision is told. */
-  readonly conditionsOfOld: (created: string) => Conditions;
-  /** What to read if it may not be. */
-  readonly reads: Operations;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Where it stands now; or what was read instead. */
-export type Created =
-  { readonly created: string; readonly token: bigint } | { readonly found: Outcome['found'] };
+/**
+ * What was read of a name, all at one moment: the key of the one who asks, the freeze, the oldest key of
+ * the line, and the one right before our own.
+ */
+export type View = Readonly<Record<'own' | 'frozen' | 'head' | 'before', KeyValue | undefined>>;
 
 export class Ground {
+  readonly client: Client;
+  /** Of the lines and the freezes. */
+  readonly watch: Watch;
+  readonly lines: string;
+  readonly freezes: string;
+  readonly #baseKey: string;
   /** Where tokens begin, once it is known. */
   #base: string | undefined;
 
   constructor(
-    readonly client: Client,
-    readonly watch: Watch,
+    readonly transport: Transport,
     /** All keys begin so. */
     readonly root: string,
-  ) {}
-
-  get lines(): string {
-    return `${this.root}line/`;
-  }
-
-  get freezes(): string {
-    return `${this.root}freeze/`;
+  ) {
+    this.client = new Client(transport);
+    this.lines = `${root}line/`;
+    this.freezes = `${root}freeze/`;
+    this.watch = new Watch(transport, range(this.freezes, this.lines));
+    this.#baseKey = `${root}base`;
   }
 
   /** Of a name's keys; the file name has no slash in it. */
@@ -62,69 +62,97 @@ export class Ground {
     return `${this.freezes}${fileName(name)}`;
   }
 
-  /** What to read for it: who is first in line, and the freeze. */
-  standing(name: string): Operations {
-    return [first(this.line(name)), get(this.freeze(name))];
+  /** What stands there, with its token: of a record that was made elsewhere, too. */
+  async entry(key: KeyValue): Promise<Entry & { readonly token: bigint }> {
+    const { parsed, ...entry } = parseEntry(key);
+    const token = tokenOf(await this.#tokenBase(), key.created);
+    if (parsed.state !== 'valid') return { ...entry, parsed, token };
+    return { ...entry, parsed: { ...parsed, record: { ...parsed.record, token } }, token };
   }
 
-  async token(created: string): Promise<bigint> {
-    return tokenOf(await this.base(), created);
+  /** How it stands; `own`: for the attempt that has this key. */
+  async look(name: string, own?: Placed, asking?: Asking): Promise<View> {
+    const reads = this.#reads(name, own?.record.id, own?.created);
+    return viewOf(await this.client.transact([], reads, [], asking));
   }
 
-  /** Creates a key, or moves one that the same attempt has left. The oldest of a line keeps its age. */
-  async create({ key, value, term, signal, ...rest }: Creation): Promise<Created> {
+  /**
+   * Creates the key of an attempt, or moves it to a new lease of etcd: at the end of the line; if it
+   * is to hold the name, only where nobody is before it. A key that is there keeps its age, whether
+   * it is `place` or was left by a call that was given up. If it may not be: what stands in the way.
+   */
+  async put(
+    attempt: Attempt,
+    word: 'held' | 'waiting',
+    signal?: AbortSignal,
+    place?: Placed,
+  ): Promise<Placed | View> {
+    const { name, id } = attempt;
+    const key = this.line(name) + id;
+    let own: Pick<KeyValue, 'created' | 'modified'> | undefined = place;
     for (;;) {
-      const base = await this.base(signal);
-      const write = put(key, value, term.id);
-      const { succeeded, revision, found } = await this.client.transact(
-        [noKey(key), valueIs(this.#baseKey, base), ...rest.conditions],
-        [write],
-        [get(key), get(this.#baseKey), ...rest.reads],
-        { signal },
-      );
-      if (succeeded) return { created: revision, token: tokenOf(base, revision) };
-      const [[own] = [], [stands] = [], ...read] = found;
-      if (stands?.value.toString() !== base) {
-        this.#base = undefined;
-      } else if (own === undefined) {
-        return { found: read };
-      } else if (isBroken(own)) {
-        await this.client.revoke(own.lease); // as the one who broke it is about to
-        if (own.lease === term.id) return { found: read };
-      } else {
-        const there = { created: own.created, token: tokenOf(base, own.created) };
-        if (own.lease === term.id) return there; // asked before, and the answer was lost
-        const conditions = [modifiedIs(key, own.modified), ...rest.conditionsOfOld(own.created)];
-        const moved = await this.client.transact(conditions, [write], [get(key)], { signal });
-        const [after] = moved.found[0] ?? [];
-        if (moved.succeeded || after?.lease === term.id) return there;
-        if (after?.modified === own.modified) return { found: read };
+      const base = await this.#tokenBase(signal);
+      const term = await this.client.grant(attempt.ttl ?? Infinity, signal);
+      let placed: Placed | undefined;
+      try {
+        const record = recordOf({ ...attempt, ttl: term.ttl }, wallClock());
+        const conditions = [
+          modifiedIs(key, own?.modified ?? '0'),
+          valueIs(this.#baseKey, base),
+          ...(word === 'held' ? this.#isNext(name, own?.created) : []),
+        ];
+        const write = put(key, encodeEntry(word, encodeRecord(record)), term.id);
+        const reads = this.#reads(name, id, own?.created);
+        const outcome = await this.client.transact(conditions, [write], reads, { signal });
+        const { revision, succeeded, found } = outcome;
+        const view = viewOf(outcome);
+        const broken = view.own !== undefined && isBroken(view.own);
+        // The same question was asked before, and the answer was lost.
+        const ours = view.own?.lease === term.id && !broken ? view.own : undefined;
+        const there = succeeded ? { created: own?.created ?? revision, modified: revision } : ours;
+        if (there !== undefined) {
+          const token = tokenOf(base, there.created);
+          placed = { ...there, key, token, record, term };
+          return placed;
+        }
+        if (found[0]?.[0]?.value.toString() !== base) this.#base = undefined;
+        // As whoever broke it is about to.
+        else if (broken) await this.client.revoke(view.own.lease);
+        else if (view.own?.modified === own?.modified) return view;
+        own = view.own;
+      } catch (error) {
+        unlessOver(error); // its time was over before it was of use: this process stood still
+      } finally {
+        const dropped = placed === undefined ? this.client.drop(term.id) : undefined;
+        if (signal?.aborted === true) await dropped; // nothing is left
       }
     }
   }
 
-  /** Ends a lease of etcd that is of no use, or lets it end by itself. */
-  async drop({ id }: Term): Promise<void> {
-    await this.client.revoke(id).catch(() => undefined);
+  #isNext(name: string, created?: string): readonly Compare[] {
+    return [noneBefore(this.line(name), created), modifiedIs(this.freeze(name), '0')];
   }
 
-  async base(signal?: AbortSignal): Promise<string> {
+  #reads(name: string, id = '', created?: string): readonly Operation[] {
+    const line = this.line(name);
+    const [frozen, own] = [get(this.freeze(name)), get(line + id)];
+    return [get(this.#baseKey), own, frozen, first(line), lastBefore(line, created)];
+  }
+
+  async #tokenBase(signal?: AbortSignal): Promise<string> {
     if (this.#base !== undefined) return this.#base;
+    const key = this.#baseKey;
     const microseconds = String(Date.now() * 1000);
-    const { succeeded, found } = await this.client.transact(
-      [noKey(this.#baseKey)],
-      [put(this.#baseKey, microseconds)],
-      [get(this.#baseKey)],
-      { signal },
-    );
-    const stands: KeyValue | undefined = found[0]?.[0];
-    this.#base = succeeded ? microseconds : stands?.value.toString();
-    return this.#base ?? microseconds;
+    const create = put(key, microseconds);
+    const asked = [[modifiedIs(key, '0')], [create], [get(key)], { signal }] as const;
+    const { found } = await this.client.transact(...asked);
+    return (this.#base = found[0]?.[0]?.value.toString() ?? microseconds);
   }
+}
 
-  get #baseKey(): string {
-    return `${this.root}base`;
-  }
+function viewOf({ found }: Outcome): View {
+  const [, [own] = [], [frozen] = [], [head] = [], [before] = []] = found;
+  return { own, frozen, head, before };
 }
 
 function tokenOf(base: string, created: string): bigint {

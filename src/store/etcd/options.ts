@@ -1,13 +1,15 @@
 /** Where an etcd is, and how to be let in. */
-import type { SecureContextOptions } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 
-import { wrongType } from '../../options.js';
+import { checkTimeout, wrongType } from '../../options.js';
 
-/** For `https` endpoints, as `tls.connect` takes them. */
-export interface EtcdTls extends Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'> {
-  /** The name that the certificate of the server must have. Default: the host of the endpoint. */
-  readonly servername?: string;
-}
+/**
+ * For `https` endpoints, as `tls.connect` takes them; `servername`: the name that the certificate of the
+ * server must have, by default the host of the endpoint.
+ */
+export type EtcdTls = Readonly<
+  Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'servername'>
+>;
 
 export interface EtcdOptions {
   /** `'http://10.0.0.1:2379'` or several; all `http`, or all `https`. The port is 2379 unless said. */
@@ -36,10 +38,8 @@ export function checkOptions(options: unknown): asserts options is EtcdOptions {
   if (tls !== undefined && (typeof tls !== 'object' || tls === null)) {
     throw wrongType('tls', 'an object');
   }
-  if (timeout === undefined) return;
-  if (typeof timeout !== 'number') throw wrongType('timeout', 'a number');
-  if (!(timeout > 0 && timeout < 2 ** 31)) {
-    throw new RangeError(`timeout must be above 0 and below 2^31 ms, not ${timeout}`);
+  if (timeout !== undefined && checkTimeout(timeout) === 0) {
+    throw new RangeError('timeout must be above 0 ms');
   }
 }
 

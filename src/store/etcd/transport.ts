@@ -3,16 +3,18 @@
  *
  * A question goes to one endpoint; when that fails, to the next, again and again until it is answered
  * or its time is over. After a round of all endpoints there is a pause. So a question may arrive twice,
- * and every question asked here bears it: a refusal says whether it was asked before (`resent`).
+ * and every question asked here bears it.
  */
+import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { text } from 'node:stream/consumers';
 
-import { onAbort } from '../../abort.js';
+import { limited, timeUp } from '../../abort.js';
 import { backoff } from '../../backoff.js';
-import { Bell } from '../../bell.js';
+import { pause } from '../../bell.js';
 import { LockError } from '../../errors.js';
-import { endpointsOf, type EtcdOptions, type EtcdTls } from './options.js';
+import { endpointsOf, type EtcdOptions } from './options.js';
 import { Refusal, refusalIn, timeOut } from './refusal.js';
 
 /** What a question may be given. */
@@ -26,20 +28,23 @@ export type Answer = Readonly<Record<string, unknown>>;
 
 /** More at a time wait for one of these connections. */
 const maxSockets = 64;
+const authenticate = '/v3/auth/authenticate';
 
 export class Transport {
   readonly timeout: number;
+  readonly hosts: readonly string[];
   readonly #endpoints: readonly URL[];
   readonly #lib: typeof http | typeof https;
-  readonly #tls: EtcdTls;
+  readonly #tls: EtcdOptions['tls'];
   readonly #agent: http.Agent;
   readonly #auth: EtcdOptions['auth'];
   #token: Promise<string> | undefined;
   #at = 0;
 
-  constructor({ endpoints, auth, tls = {}, timeout = 5000 }: EtcdOptions) {
+  constructor({ endpoints, auth, tls, timeout = 5000 }: EtcdOptions) {
     this.timeout = timeout;
     this.#endpoints = endpointsOf(endpoints);
+    this.hosts = this.#endpoints.map(({ host }) => host);
     this.#lib = this.#endpoints[0]?.protocol === 'https:' ? https : http;
     this.#tls = tls;
     this.#agent = new this.#lib.Agent({ keepAlive: true, maxSockets, ...tls });
@@ -53,9 +58,6 @@ export class Transport {
   async ask(path: string, question: object, asking: Asking = {}): Promise<Answer> {
     const { signal, timeout = this.timeout } = asking;
     const deadline = performance.now() + timeout;
-    const count = this.#endpoints.length;
-    // One endpoint that swallows all must leave time for another.
-    const share = timeout / Math.min(count, 3);
     const pauses = backoff({ initial: 20, max: 500, jitter: 1 });
     let cause: unknown;
     for (let tries = 1; ; tries++) {
@@ -64,47 +66,35 @@ export class Transport {
       if (left <= 0) throw this.#unavailable(cause);
       const at = this.#at;
       try {
-        return await this.#once(path, question, Math.min(left, share), signal);
+        return await this.#once(path, question, Math.min(left, this.#share(timeout)), signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (error instanceof Refusal && error.final) {
-          error.resent = tries > 1;
-          if (error.notFound || error.exists) throw error;
-          throw this.#unavailable(error);
-        }
+        const kind = error instanceof Refusal ? error.kind : 'passing';
+        if (kind === 'not found' || kind === 'exists') throw error;
+        if (kind === 'final') throw this.#unavailable(error);
         cause = error;
-        // Unless somebody else found out before.
-        if (this.#at === at) this.#at = (at + 1) % count;
+        this.#leave(at);
       }
-      if (tries % count === 0) await pause(Math.min(pauses.next().value, left), signal);
+      if (tries % this.#endpoints.length === 0) {
+        await pause(Math.min(pauses.next().value, left), signal);
+      }
     }
   }
 
-  /**
-   * A question that is answered by one line after the other, until `end` is called or the connection
-   * breaks, which `ended` is told. It does not keep the program alive.
-   */
-  async stream(
-    path: string,
-    question: object,
-    each: (line: unknown) => void,
-    ended: () => void,
-  ): Promise<{ end: () => void }> {
+  /** A question that is answered by one line after the other. It does not keep the program alive. */
+  async *lines(path: string, question: object, signal: AbortSignal): AsyncGenerator {
     const at = this.#at;
-    const request = await this.#request(path, question, undefined);
-    request.on('socket', (socket) => socket.setKeepAlive(true, 10_000).unref());
-    request.on('error', () => {
-      if (this.#at === at) this.#at = (at + 1) % this.#endpoints.length;
-    });
-    request.on('close', ended);
-    request.on('response', (response) => {
-      readLines(response, each, (error) => request.destroy(error));
-    });
-    return { end: () => request.off('close', ended).destroy() };
-  }
-
-  get hosts(): string[] {
-    return this.#endpoints.map(({ host }) => host);
+    let rest = '';
+    try {
+      const response = await this.#send(path, question, signal, true);
+      for await (const part of response.setEncoding('utf8')) {
+        const lines = (rest + String(part)).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) yield JSON.parse(line);
+      }
+    } finally {
+      this.#leave(at);
+    }
   }
 
   /** Whatever is under way is cut off. */
@@ -112,69 +102,64 @@ export class Transport {
     this.#agent.destroy();
   }
 
-  async #once(
-    path: string,
-    question: object,
-    timeout: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    const request = await this.#request(path, question, this.#agent);
-    const stop = (): void => void request.destroy(timeOut(path, timeout));
-    const timer = setTimeout(stop, timeout);
-    const unlisten = signal && onAbort(signal, stop);
-    if (signal?.aborted === true) stop();
-    try {
-      const [status, text] = await response(request);
-      const refusal = refusalIn(path, status, text);
-      if (refusal === undefined) return JSON.parse(text) as Answer;
-      if (refusal.unknownUser) this.#token = undefined;
-      throw refusal;
-    } finally {
-      clearTimeout(timer);
-      unlisten?.();
-    }
+  async #once(path: string, body: object, ms: number, signal?: AbortSignal): Promise<Answer> {
+    const [status, said] = await limited(ms, signal, async (stop) => {
+      try {
+        const response = await this.#send(path, body, stop);
+        return [response.statusCode ?? 0, await text(response)] as const;
+      } catch (error) {
+        throw stop.reason === timeUp ? timeOut(path, ms) : error;
+      }
+    });
+    const refusal = refusalIn(path, status, said);
+    if (refusal === undefined) return JSON.parse(said) as Answer;
+    if (refusal.kind === 'unknown user') this.#token = undefined;
+    throw refusal;
   }
 
-  async #request(
+  /** Resolves when the answer begins. `endless`: it goes on and on, by a connection of its own. */
+  async #send(
     path: string,
-    question: object,
-    agent: http.Agent | undefined,
-  ): Promise<http.ClientRequest> {
-    const { hostname, port } = this.#endpoints[this.#at] ?? {};
-    const payload = Buffer.from(JSON.stringify(question));
-    const headers: http.OutgoingHttpHeaders = {
-      'content-type': 'application/json',
-      'content-length': payload.length,
-    };
+    body: object,
+    signal: AbortSignal,
+    endless = false,
+  ): Promise<IncomingMessage> {
+    const headers: http.OutgoingHttpHeaders = { 'content-type': 'application/json' };
     // Without a leader a watch would be silent for ever; with this it is ended.
-    if (agent === undefined) headers['grpc-metadata-hasleader'] = 'true';
+    if (endless) headers['grpc-metadata-hasleader'] = 'true';
     if (this.#auth !== undefined && path !== authenticate) {
       headers.authorization = await this.#authenticated(this.#auth);
     }
-    const host = hostname?.replace(/^\[|\]$/g, ''); // as an address of IPv6 stands in a URL
-    const options: https.RequestOptions = {
-      ...this.#tls,
-      host,
-      port,
-      path,
-      method: 'POST',
-      headers,
-    };
-    const request = this.#lib.request({ ...options, agent: agent ?? false });
-    request.end(payload);
-    return request;
+    const agent = endless ? false : this.#agent;
+    const options = { ...this.#tls, method: 'POST', headers, signal, agent };
+    const request = this.#lib.request(new URL(path, this.#endpoints[this.#at]), options);
+    if (endless) request.on('socket', (socket) => socket.setKeepAlive(true, 10_000).unref());
+    // Whoever reads the answer is told of what comes after its beginning.
+    request.on('error', () => undefined).end(JSON.stringify(body));
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return response;
   }
 
   /** One for all who ask now. */
   #authenticated({ user, password }: { user: string; password: string }): Promise<string> {
+    if (this.#token !== undefined) return this.#token;
     const asked = { name: user, password };
-    const token = (this.#token ??= this.#once(authenticate, asked, this.timeout, undefined).then(
-      ({ token }) => String(token),
-    ));
+    const answer = this.#once(authenticate, asked, this.#share(this.timeout));
+    const token = (this.#token = answer.then(({ token }) => String(token)));
     token.catch(() => {
       if (this.#token === token) this.#token = undefined;
     });
     return token;
+  }
+
+  /** One endpoint that swallows all must leave time for another. */
+  #share(timeout: number): number {
+    return timeout / Math.min(this.#endpoints.length, 3);
+  }
+
+  /** For the next endpoint, unless somebody else found out before. */
+  #leave(at: number): void {
+    if (this.#at === at) this.#at = (at + 1) % this.#endpoints.length;
   }
 
   #unavailable(cause: unknown): LockError {
@@ -182,53 +167,4 @@ export class Transport {
     const message = `etcd at ${this.hosts.join(', ')} is not available: ${said}`;
     return new LockError('ERR_LOCK_STORE_UNAVAILABLE', message, { cause });
   }
-}
-
-const authenticate = '/v3/auth/authenticate';
-
-function response(request: http.ClientRequest): Promise<[status: number, text: string]> {
-  return new Promise((resolve, reject) => {
-    request.on('error', reject);
-    request.on('response', (message) => {
-      const chunks: Buffer[] = [];
-      message.on('data', (chunk: Buffer) => chunks.push(chunk));
-      message.on('error', reject);
-      message.on('end', () => {
-        resolve([message.statusCode ?? 0, Buffer.concat(chunks).toString()]);
-      });
-    });
-  });
-}
-
-function readLines(
-  response: IncomingMessage,
-  each: (line: unknown) => void,
-  fail: (error: Error) => void,
-): void {
-  let rest = '';
-  response.setEncoding('utf8');
-  response.on('error', fail);
-  response.on('end', () => {
-    fail(new Error('the stream ended'));
-  });
-  response.on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    try {
-      for (const line of lines) each(JSON.parse(line));
-    } catch (error) {
-      fail(error as Error);
-    }
-  });
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const bell = new Bell();
-  const unlisten =
-    signal &&
-    onAbort(signal, () => {
-      bell.ring();
-    });
-  await bell.wait(ms);
-  unlisten?.();
 }

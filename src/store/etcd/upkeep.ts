@@ -1,12 +1,13 @@
 /** What anybody may do to a name, without holding it. */
 import { encodeFreeze } from '../../freeze.js';
 import type { LeaseInfo } from '../../lease-info.js';
+import { wallClock } from '../../now.js';
+import { endAfter, readerOf } from '../grant.js';
 import type { Break, Owner } from '../store.js';
-import { modifiedIs, put } from './client.js';
-import { describe, standing } from './describe.js';
-import { encodeEntry, isBroken, parseEntry } from './entry.js';
+import { modifiedIs, put, unlessOver } from './client.js';
+import { describe } from './describe.js';
+import { encodeEntry, isBroken } from './entry.js';
 import type { Ground } from './ground.js';
-import { Refusal } from './refusal.js';
 
 /** Takes the lease away from whoever has it. */
 export async function breakLease(
@@ -17,12 +18,11 @@ export async function breakLease(
   if (stale) return undefined; // what is over is gone
   const word = `broken ${crypto.randomUUID()}`;
   for (;;) {
-    const found = await standing(ground, name);
+    const found = await ground.look(name);
     const { head } = found;
     if (head === undefined) return undefined;
-    const { word: stands, bytes } = parseEntry(head);
-    if (stands === 'waiting') return undefined;
-    if (token !== undefined && (await ground.token(head.created)) !== token) return undefined;
+    const { word: stands, bytes, token: has } = await ground.entry(head);
+    if (stands === 'waiting' || has !== (token ?? has)) return undefined;
     const info = await describe(ground, name, found);
     if (isBroken(head)) {
       // By us, and the answer was lost; or by somebody who may have died since.
@@ -31,8 +31,8 @@ export async function breakLease(
     }
     // With this mark one of those who break it at once is the one; and it cannot be moved any more.
     const mark = put(head.key, encodeEntry(word, bytes), head.lease);
-    const unchanged = modifiedIs(head.key, head.modified);
-    const marked = await ground.client.transact([unchanged], [mark]).catch(unlessOver);
+    const unchanged = [modifiedIs(head.key, head.modified)];
+    const marked = await ground.client.transact(unchanged, [mark]).catch(unlessOver);
     if (marked?.succeeded !== true) continue;
     await ground.client.revoke(head.lease);
     return info;
@@ -42,20 +42,16 @@ export async function breakLease(
 /** Nobody new is granted the name for so long. */
 export async function freeze(ground: Ground, name: string, ttl: number, by: Owner): Promise<void> {
   const term = await ground.client.grant(ttl);
-  const since = Date.now();
-  const end = { expires: since + term.ttl, deadline: null, bootId: null, timeNamespace: null };
-  const bytes = encodeFreeze({ name, owner: by.owner, since, ttl: term.ttl, ...end });
+  const at = wallClock();
+  const end = { ttl: term.ttl, ...endAfter(term.ttl, true, at), ...readerOf(at) };
+  const bytes = encodeFreeze({ name, owner: by.owner, since: at.wallMs, ...end });
   // Another freeze that stood there is replaced; its lease ends by itself, with nothing in it.
   await ground.client.transact([], [put(ground.freeze(name), bytes, term.id)]);
 }
 
 /** False: it was not frozen. */
 export async function unfreeze(ground: Ground, name: string): Promise<boolean> {
-  const { frozen } = await standing(ground, name);
-  return frozen !== undefined && (await ground.client.revoke(frozen.lease)) !== 'over';
-}
-
-/** The lease that a key was to live by is over. */
-function unlessOver(error: unknown): undefined {
-  if (!(error instanceof Refusal)) throw error;
+  const { frozen } = await ground.look(name);
+  if (frozen !== undefined) await ground.client.revoke(frozen.lease);
+  return frozen !== undefined;
 }
