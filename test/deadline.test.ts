@@ -2,7 +2,7 @@ import t from 'tap';
 
 import { Deadline } from '../src/deadline.js';
 
-t.test('without a TTL there is none', async (t) => {
+await t.test('without a TTL there is none', async (t) => {
   const deadline = new Deadline(
     () => Number.MAX_VALUE,
     () => t.fail('it never ends'),
@@ -14,7 +14,7 @@ t.test('without a TTL there is none', async (t) => {
   }
 });
 
-t.test('one that is not final is over at its TTL, and nobody is told', async (t) => {
+await t.test('one that is not final is over at its TTL, and nobody is told', async (t) => {
   let now = 0;
   const deadline = new Deadline(
     () => now,
@@ -28,7 +28,7 @@ t.test('one that is not final is over at its TTL, and nobody is told', async (t)
   t.equal(deadline.ended, false);
 });
 
-t.test('a final one ends a twentieth of its TTL early', async (t) => {
+await t.test('a final one ends a twentieth of its TTL early', async (t) => {
   let now = 0;
   const deadline = new Deadline(
     () => now,
@@ -44,7 +44,7 @@ t.test('a final one ends a twentieth of its TTL early', async (t) => {
   deadline.stop();
 });
 
-t.test('whoever is to be told is told, once it is over and not before', async (t) => {
+await t.test('whoever is to be told is told, once it is over and not before', async (t) => {
   const set = performance.now();
   const late = await new Promise<number>((resolve) => {
     const deadline = new Deadline(
@@ -59,7 +59,7 @@ t.test('whoever is to be told is told, once it is over and not before', async (t
   t.ok(late >= 95, `${late} ms`);
 });
 
-t.test('after stop nobody is told', async (t) => {
+await t.test('after stop nobody is told', async (t) => {
   const deadline = new Deadline(
     () => performance.now(),
     () => t.fail('it was stopped'),
