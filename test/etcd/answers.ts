@@ -229,7 +229,7 @@ async function suite(etcd: Etcd): Promise<void> {
     t.ok((took[10] ?? NaN) < 1000, 'the watch is opened again');
   });
 
-  const operations = full ? 1000 : 200;
+  const operations = full ? 1000 : 100;
   await t.test(`${operations} operations, and bad luck with a fifth of the answers`, async (t) => {
     const { prefix, proxies, open, direct } = await setUp(t, etcd);
     const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);

@@ -15,10 +15,10 @@ async function suite(etcd: Etcd): Promise<void> {
     const options = { endpoints: etcd.endpoints, prefix };
     return { store: { module: 'store/etcd/etcd-store.js', name: 'EtcdStore', options } };
   };
-  const kills = full ? 200 : 12;
+  const kills = full ? 200 : 6;
   await t.test(`kill -9, ${kills} times`, (t) => killed(etcd, t, kills, where('kills')));
 
-  const stops = full ? 50 : 4;
+  const stops = full ? 50 : 2;
   await t.test(`SIGSTOP past the TTL, ${stops} times`, async (t) => {
     const [holder, successor] = await LeasePeer.startAll(t, 2, where('stops'));
     if (holder === undefined || successor === undefined) throw new Error('two are needed');
