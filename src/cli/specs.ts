@@ -46,9 +46,10 @@ export const specs: readonly CommandSpec[] = [
     usage: 'NAME [options] -- COMMAND... | --file PATH [options] -- COMMAND...',
     summary: 'hold a lease, or a file lock, while a command runs',
     details: [
-      'The command is told HOLDFAST_NAME, HOLDFAST_TOKEN, HOLDFAST_ID and HOLDFAST_DIR; HOLDFAST_STORE where --store was named. When it ends the',
-      'lease is released, and its exit code is that of guard: 128 and the number of the signal if one',
-      'ended it, 127 if it was not found, 126 if it could not be run.',
+      'The command is told HOLDFAST_NAME, HOLDFAST_TOKEN, HOLDFAST_ID and HOLDFAST_DIR, and by',
+      'HOLDFAST_STORE what --store was. When it ends the lease is released, and its exit code is that',
+      'of guard: 128 and the number of the signal if one ended it, 127 if it was not found, 126 if it',
+      'could not be run.',
       '',
       'If the lease is lost the command is sent TERM, and KILL after a while; guard exits with 5.',
       '',
