@@ -1,6 +1,6 @@
 import t from 'tap';
 
-import { Deadline } from '../src/deadline.js';
+import { Deadline } from '../lib/deadline.js';
 
 await t.test('without a TTL there is none', async (t) => {
   const deadline = new Deadline(
