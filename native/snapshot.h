@@ -14,7 +14,7 @@ struct Snapshot {
   std::string note;    // how a lease before ended, as its release left it
 };
 
-// The numbers cross into JavaScript (src/transaction.ts has the same list).
+// The numbers cross into JavaScript (src/transaction-request.ts has the same list).
 enum class Expectation : std::uint32_t {
   anything = 0,
   absent = 1,  // no record

@@ -220,12 +220,6 @@ class Transaction::Step {
   const std::string& guardPath_;
 };
 
-Verdict Transaction::fail(const os::Failure& failure, const std::string& path) {
-  failure_ = failure;
-  failedPath_ = path;
-  return Verdict::failed;
-}
-
 Verdict Transaction::run(LockHandle& live, LocalVolumes& volumes, bool patient,
                          os::Interrupt* interrupt) {
   const std::string guardPath = request_.base + ".guard";

@@ -19,7 +19,8 @@
 
 namespace holdfast {
 
-// The numbers cross into JavaScript (src/native.ts and src/transaction.ts have the same lists).
+// The numbers cross into JavaScript (src/native.ts and src/transaction-request.ts have the same
+// lists).
 enum class Change : std::uint32_t {
   look = 0,      // nothing: a snapshot, with liveness
   grant = 1,     // a new record with a new token, in place of what is expected
@@ -73,7 +74,11 @@ class Transaction {
 
  private:
   class Step;
-  Verdict fail(const os::Failure& failure, const std::string& path);
+  Verdict fail(const os::Failure& failure, const std::string& path) {
+    failure_ = failure;
+    failedPath_ = path;
+    return Verdict::failed;
+  }
 
   TransactionRequest request_;
   Snapshot found_;

@@ -20,28 +20,9 @@ import {
   type NativeResult,
   type NativeTransaction,
 } from './native.js';
+import { pack, type Change, type Expectation, type LeaseFiles } from './transaction-request.js';
 
-/** What is to be done if the expectation holds. */
-export type Change =
-  | { kind: 'look'; open?: boolean }
-  | { kind: 'grant'; record: Uint8Array; attach: boolean; durable: boolean }
-  | { kind: 'renew'; record: Uint8Array }
-  | { kind: 'replace'; record: Uint8Array; durable: boolean }
-  | { kind: 'remove'; note: string; durable: boolean }
-  | { kind: 'freeze'; bytes: Uint8Array; durable: boolean }
-  | { kind: 'unfreeze'; durable: boolean }
-  /** Removes what somebody who died inside has left: `NAME.new`. */
-  | { kind: 'tidy' };
-
-/** What the caller believes to be there. */
-export interface Expectation {
-  /** The record: these very bytes, none, one with the same token and id, or whatever is there. */
-  record: Uint8Array | 'absent' | 'anything' | { own: Uint8Array };
-  /** And nobody may hold the lock on its inode. */
-  dead?: boolean;
-  /** The freeze file: these very bytes, or null for none. Omitted: it does not matter. */
-  freeze?: Uint8Array | null;
-}
+export type { Change, Expectation, LeaseFiles } from './transaction-request.js';
 
 /**
  * What is there, as seen under the guard. After a renewal or release of one's own (`own`, no freeze
@@ -60,32 +41,6 @@ export interface Snapshot {
 export type Result =
   | { done: true; found: Snapshot; grant?: { token: bigint; record: Buffer } }
   | { done: false; found: Snapshot };
-
-/** Where a lease's files are, and how they may be treated. */
-export interface LeaseFiles {
-  /** Folder and encoded name; the addon adds `.lock`, `.guard`, `.freeze`, `.new`. */
-  base: string;
-  /** Permission bits of files that are created. */
-  mode: number;
-  allowNetwork: boolean;
-}
-
-const changes = {
-  look: 0,
-  grant: 1,
-  renew: 2,
-  replace: 3,
-  remove: 4,
-  freeze: 5,
-  unfreeze: 6,
-  tidy: 7,
-};
-const expectations = { anything: 0, absent: 1, same: 2, own: 3 };
-const attach = 1 << 5;
-const durable = 1 << 6;
-const expectDead = 1 << 7;
-const minded = 1 << 8;
-const flagsShift = 16;
 
 /** Milliseconds that a guard may stay locked before the answer is `ERR_LOCK_BUSY`. */
 export const guardPatience = 5000;
@@ -181,35 +136,6 @@ function onThread(
     timer = setTimeout(hurry, signal?.aborted === true ? 0 : patience);
     const unlisten = signal && onAbort(signal, hurry);
   });
-}
-
-function pack(
-  files: LeaseFiles,
-  expect: Expectation,
-  change: Change,
-  handle: Handle,
-  flags: number,
-): NativeTransaction {
-  const { record } = expect;
-  let what = changes[change.kind] | (flags << flagsShift);
-  let expected: Uint8Array | null = null;
-  if (record === 'absent') what |= expectations.absent << 3;
-  else if (record instanceof Uint8Array) {
-    what |= expectations.same << 3;
-    expected = record;
-  } else if (record !== 'anything') {
-    what |= expectations.own << 3;
-    expected = record.own;
-  }
-  if (expect.dead === true) what |= expectDead;
-  if (expect.freeze !== undefined) what |= minded;
-  if ('durable' in change && change.durable) what |= durable;
-  if ((change.kind === 'grant' && change.attach) || (change.kind === 'look' && change.open)) {
-    what |= attach;
-  }
-  const next = 'record' in change ? change.record : 'bytes' in change ? change.bytes : null;
-  const note = change.kind === 'remove' ? change.note : '';
-  return [files.base, what, files.mode, expected, expect.freeze ?? null, next, note, handle];
 }
 
 function settle(files: LeaseFiles, result: NativeResult): Result {

@@ -26,7 +26,7 @@ const layers: readonly (readonly string[])[] = [
   ['store/'],
   ['wait-queue.ts', 'now.ts', 'root.ts'],
   ['attempt.ts', 'kernel-wait.ts', 'transaction.ts'],
-  ['folder.ts', 'lock-path.ts'],
+  ['folder.ts', 'lock-path.ts', 'transaction-request.ts'],
   ['native.ts'],
   ['errors.ts', 'audit-line.ts'],
   ['lease-info.ts', 'previous.ts'],

@@ -17,6 +17,7 @@ async function race(t: Test, root: string, round: number, count: number): Promis
   const folder = join(root, `barrier-${round}`);
   mkdirSync(folder);
   execFileSync('mkfifo', [join(folder, 'go')]);
+  await using go = await open(join(folder, 'go'), 'r+'); // with a reader, so that it does not wait for one
   const script = 'echo "in $HOLDFAST_TOKEN"; exec cat';
   const guards = Array.from({ length: count }, (_, i) => {
     const json = i % 2 === 0 ? ['--json'] : [];
@@ -25,7 +26,7 @@ async function race(t: Test, root: string, round: number, count: number): Promis
     return Command.start(t, words, { ...options, execArgv: [`--import=${barrier}`] });
   });
   while (readdirSync(folder).length <= count) await new Promise((r) => setTimeout(r, 5));
-  await (await open(join(folder, 'go'), 'w')).close();
+  await go.write('!'.repeat(count));
 
   // Whoever is in stays in until everybody has been answered.
   const answers = await Promise.all(

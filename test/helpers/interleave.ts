@@ -16,7 +16,7 @@ import type { Test } from 'tap';
 import type { NativeResult, NativeTransaction } from '../../lib/native.js';
 import { childEnv } from './peer.js';
 
-/** As src/transaction.ts packs them. */
+/** As src/transaction-request.ts packs them. */
 const kinds = { look: 0, grant: 1, renew: 2, replace: 3, remove: 4, freeze: 5, unfreeze: 6 };
 const expectsAbsent = 1;
 const expectations = 0b11 << 3;
