@@ -94,7 +94,7 @@ interface Addon {
   bootIdentity(): { bootId: string; timeNamespace: string };
 }
 
-/** A transaction as the addon takes it; src/transaction.ts packs it. */
+/** A transaction as the addon takes it; src/transaction-request.ts packs it. */
 export type NativeTransaction = [
   base: string,
   what: number,
