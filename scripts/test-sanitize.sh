@@ -7,7 +7,7 @@ seconds="${1:-10}"
 
 copy="$(mktemp -d)"
 trap 'rm -rf "$copy"' EXIT
-cp -r lib native binding.gyp package.json test/fixtures/stress.mjs scripts/lsan.supp scripts/tsan.supp "$copy"
+cp -r lib native binding.gyp package.json test/fixtures/{stress,random}.mjs scripts/{l,t}san.supp "$copy"
 ln -s "$PWD/node_modules" "$copy/node_modules"
 
 # run NAME FLAGS RUNTIME...
