@@ -98,7 +98,7 @@ async function crowd(run: Run, t: Test): Promise<void> {
   const spent = { calls: calls() - before.calls, requests: site.requests() - before.requests };
   t.comment(`100 releases: ${spent.calls} calls of the store, ${spent.requests} requests`);
   t.ok(spent.calls <= 200, `${spent.calls} calls of the store`);
-  t.ok(spent.requests <= 5000, `${spent.requests} requests`);
+  t.ok(spent.requests <= 2000, `${spent.requests} requests`);
   if (store.capabilities.fifo) t.strictSame(order, [...order.keys()], 'in order');
 
   stop.abort();
