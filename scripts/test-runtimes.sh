@@ -12,7 +12,7 @@ for runtime in ${RUNTIMES:-node20 node22 node24 node26}; do
   log="$CACHE/suite-$runtime.tap"
   result=passed
   bash scripts/run-in.sh "$runtime" node_modules/.bin/tap --disable-coverage --reporter=tap \
-    --test-env=PREBUILDS_ONLY=1 --test-env=TAP_TYPE_STRIP_ONLY=1 "$@" > "$log" || {
+    --test-env=PREBUILDS_ONLY=1 "$@" > "$log" || {
     result="FAILED, see $log"
     failed=1
   }

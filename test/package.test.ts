@@ -74,19 +74,12 @@ const bareEnv: NodeJS.ProcessEnv = {
   CXX: '/nonexistent/c++',
 };
 
-/**
- * tap hooks itself into every child that runs node, by way of NODE_OPTIONS and past the `env` that
- * is given to it. A user's program has no such company.
- */
-const unhooked = existsSync('/usr/bin/env') ? ['/usr/bin/env', '-u', 'NODE_OPTIONS'] : [];
-
 function run(
   cwd: string,
   env: NodeJS.ProcessEnv,
   ...args: string[]
 ): Promise<{ stdout: string; stderr: string }> {
-  const [command = '', ...rest] = [...unhooked, process.execPath, ...args];
-  return execute(command, rest, { cwd, env });
+  return execute(process.execPath, args, { cwd, env });
 }
 
 async function node(...args: string[]): Promise<string> {

@@ -44,21 +44,16 @@ export function programOf(root: string = packageRoot): string {
 /** The variables that a command gets: those of the tests would name a root and an owner. */
 export function commandEnv(env: Environment): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST|LOKT)_/.test(name));
-  return { ...Object.fromEntries(own), NODE_OPTIONS: '', ...env };
+  return { ...Object.fromEntries(own), ...env };
 }
 
-/**
- * The program and its arguments, to be spawned. By way of env(1), which becomes Node itself: tap adds
- * its loader to every Node that a test starts, and that costs time and writes files.
- */
+/** The program and its arguments, to be spawned. */
 export function programCommand(
   words: readonly string[],
   root?: string,
   nodeOptions: readonly string[] = [],
 ): [file: string, args: string[]] {
-  const args = [...nodeOptions, programOf(root), ...words];
-  if (process.platform === 'win32') return [process.execPath, args];
-  return ['env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]];
+  return [process.execPath, [...nodeOptions, programOf(root), ...words]];
 }
 
 /** Runs the program in a process of its own. */

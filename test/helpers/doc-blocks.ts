@@ -8,7 +8,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import {
-  existsSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -43,9 +42,6 @@ export function docBlocks(markdown: string): DocBlock[] {
 
 const limitMs = 60_000;
 
-/** Past tap, which hooks itself into every child that runs node, whatever `env` says. */
-const unhooked = existsSync('/usr/bin/env') ? ['/usr/bin/env', '-u', 'NODE_OPTIONS'] : [];
-
 /** Runs the block in an empty folder; what is wrong with it, or undefined. */
 export function runBlock({ code, prints }: DocBlock): string | undefined {
   // Outside of the repository: leases without a `dir` would go to its .git.
@@ -56,9 +52,7 @@ export function runBlock({ code, prints }: DocBlock): string | undefined {
     writeFileSync(join(folder, 'block.mjs'), code);
     const env = { ...childEnv(), HOLDFAST_ROOT: undefined, LOKT_ROOT: undefined };
     const options = { cwd: folder, env, encoding: 'utf8', timeout: limitMs } as const;
-    const words: string[] = [...unhooked, process.execPath, 'block.mjs'];
-    const [command = '', ...args] = words;
-    const { status, signal, stdout, stderr } = spawnSync(command, args, options);
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['block.mjs'], options);
     if (status !== 0 || stderr !== '') return `ended with ${signal ?? status ?? ''}:\n${stderr}`;
     const printed = stdout.trimEnd().split('\n');
     return agrees(printed, prints) ? undefined : `printed:\n${stdout}`;

@@ -100,7 +100,6 @@ export class MutantWorkshop {
     execFileSync(process.execPath, [gyp, command, ...(local ? [`--nodedir=${headers}`] : [])], {
       cwd: this.#root,
       stdio: 'pipe',
-      env: { ...process.env, NODE_OPTIONS: '' },
     });
   }
 }

@@ -13,9 +13,9 @@ import type { LockOptions } from '../../lib/index.js';
 const fixtures = new URL('../fixtures/', import.meta.url);
 export const packageRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-/** The environment of every child: without tap's loaders, which cost a second each. */
+/** The environment of every child. */
 export function childEnv(root: string = packageRoot): NodeJS.ProcessEnv {
-  return { ...process.env, NODE_OPTIONS: '', HOLDFAST_PACKAGE: root };
+  return { ...process.env, HOLDFAST_PACKAGE: root };
 }
 
 /** Longer than anything takes, shorter than tap's patience. */

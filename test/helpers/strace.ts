@@ -25,7 +25,7 @@ export function runTraced(
     [...args, process.execPath, '--input-type=module', '-e', script],
     {
       encoding: 'utf8',
-      env: { ...process.env, NODE_OPTIONS: '', UV_THREADPOOL_SIZE: '1' },
+      env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
     },
   );
   if (result.error !== undefined) throw result.error;

@@ -168,7 +168,7 @@ function runLimited(folder: string): { stdout: string; status: number } {
   const stdout = execFileSync(
     'bash',
     ['-c', `ulimit -n 64; exec "$0" --input-type=module -e "$1"`, process.execPath, script],
-    { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } },
+    { encoding: 'utf8' },
   );
   return { stdout, status: 0 };
 }
