@@ -193,6 +193,53 @@ await t.test('a break comes before the detach: nothing is detached', async (t) =
   t.equal(record(), now);
 });
 
+await t.test(
+  'a holder detaches and dies before it is taken over: the detached lease stands',
+  async (t) => {
+    const takers: Record<string, [wanted: unknown, take: (leases: Leases) => Promise<unknown>]> = {
+      grant: [null, (leases) => leases.tryAcquire('build')],
+      remove: [null, (leases) => leases.break('build', { stale: true })],
+      sweep: [[], (leases) => leases.sweep()],
+    };
+    for (const [kind, [wanted, take]] of Object.entries(takers)) {
+      const doomed = new Rival(t);
+      const { leases, clock } = scene(t);
+      const act = (...operations: [string, ...unknown[]][]): unknown[] =>
+        doomed.act({ leases: { dir: leases.location }, clock: clock.ms }, operations);
+      const [taken] = act(['tryAcquire', 'build', { ttl, renew: false }]) as [LeaseJson];
+      clock.ms += ttl;
+      const { verdicts } = beforeSwap(t, kind === 'grant' ? kind : 'remove', () => {
+        act(['detach', { ttl: 60_000 }]);
+        doomed.die();
+      });
+      t.strictSame(await take(leases), wanted, kind);
+      t.strictSame(verdicts, [conflict], kind);
+      t.match(
+        await leases.inspect('build'),
+        { id: taken.id, state: 'held', kind: 'detached' },
+        kind,
+      );
+    }
+  },
+);
+
+await t.test('a holder dies before its detach: the lease is dead, and is taken over', async (t) => {
+  const doomed = new Rival(t);
+  const { leases, clock } = scene(t);
+  const where = { leases: { dir: leases.location }, clock: clock.ms };
+  const [taken] = doomed.act(where, [['tryAcquire', 'build', { ttl, renew: false }]]) as [
+    LeaseJson,
+  ];
+  clock.ms += ttl;
+  const { verdicts } = beforeSwap(t, 'grant', () => {
+    doomed.die();
+  });
+  const lease = await mustTake(leases, 'build');
+  t.notOk(verdicts.includes(conflict), 'what was judged is still there');
+  t.match(lease.previous, { token: BigInt(taken.token) });
+  t.equal(await lease.release(), 'released');
+});
+
 await t.test('a freeze comes before the grant: it is not granted', async (t) => {
   const all = scene(t);
   await overdue(all);

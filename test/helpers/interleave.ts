@@ -4,7 +4,7 @@
  * Import this before the library: it puts itself between the library and the addon, whose functions
  * cannot be replaced later.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -113,6 +113,7 @@ const deadlineMs = 60_000;
 export class Rival {
   readonly #requests: number;
   readonly #answers: number;
+  readonly #child: ChildProcess;
 
   constructor(t: Test) {
     // Pipes that can be read and written at once, which those of child_process cannot.
@@ -128,6 +129,7 @@ export class Rival {
     const stdio = [this.#requests, this.#answers, 'inherit'] as const;
     const child = spawn(process.execPath, [fixture], { env: childEnv(), stdio: [...stdio] });
     const exited = once(child, 'exit');
+    this.#child = child;
     t.teardown(async () => {
       child.kill('SIGKILL');
       await exited;
@@ -145,6 +147,16 @@ export class Rival {
     const { results, error } = JSON.parse(this.#line()) as { results: unknown[]; error?: string };
     if (error !== undefined) throw new Error(`the rival: ${error}`);
     return results;
+  }
+
+  /** SIGKILL; returns when it has taken effect. The process cannot be reaped before this thread goes on. */
+  die(): void {
+    this.#child.kill('SIGKILL');
+    const ps = ['-o', 'stat=', '-p', `${this.#child.pid ?? 0}`];
+    const deadline = performance.now() + deadlineMs;
+    while (!/^Z|^$/.test(spawnSync('ps', ps, { encoding: 'utf8' }).stdout.trim())) {
+      if (performance.now() > deadline) throw new Error('the rival does not die');
+    }
   }
 
   #line(): string {
