@@ -8,7 +8,7 @@ import { programCommand } from '../helpers/cli.js';
 import { Command, isRunning, runCommand, untilGone } from '../helpers/command.js';
 import { full } from '../helpers/counting.js';
 import { untilBlocked } from '../helpers/kernel.js';
-import { copyPackage } from '../helpers/package-copy.js';
+import { copyPackage, mutateLibrary } from '../helpers/package-copy.js';
 
 interface Guarding {
   guard: Command;
@@ -184,21 +184,53 @@ await t.test('B3: guard and command are killed, and the next one is let in', asy
   t.match(await now.guard.finish(), { code: 0 });
 });
 
-await t.test('B1: nobody breaks the lease of a guard that renews', async (t) => {
-  const root = t.testdir();
-  for (let round = 0; round < (full ? 10 : 1); round++) {
-    const { guard, token } = await guarding(start(t, root, `${says}; exec cat`, ['--ttl', '2s']));
-    const leases = new Leases({ dir: root });
-    const id = (await leases.inspect('job'))?.id;
-    const end = performance.now() + 3500;
-    while (performance.now() < end) {
-      const unlocked = await runCommand(t, ['unlock', 'job', '--break-stale'], { root });
-      const locked = await runCommand(t, ['lock', 'job', '--ttl', '1s'], { root });
-      if (unlocked.code !== 2 || locked.code !== 2) t.fail('it was broken', { unlocked, locked });
-      t.match(await leases.inspect('job'), { id, token });
-    }
-    t.match(await guard.finish(), { code: 0, stderr: '' });
+/** A contender tries to break the lease, and to have it, for longer than its TTL. */
+async function contend(t: Test, root: string): Promise<void> {
+  const { guard, token } = await guarding(start(t, root, `${says}; exec cat`, ['--ttl', '2s']));
+  const leases = new Leases({ dir: root });
+  const id = (await leases.inspect('job'))?.id;
+  const end = performance.now() + 3500;
+  while (performance.now() < end) {
+    const unlocked = await runCommand(t, ['unlock', 'job', '--break-stale'], { root });
+    const locked = await runCommand(t, ['lock', 'job', '--ttl', '1s'], { root });
+    if (unlocked.code !== 2 || locked.code !== 2) t.fail('it was broken', { unlocked, locked });
+    t.match(await leases.inspect('job'), { id, token });
   }
+  t.match(await guard.finish(), { code: 0, stderr: '' });
+}
+
+await t.test('B1: nobody breaks the lease of a guard that renews', async (t) => {
+  const folder = t.testdir();
+  let rounds = full ? 100 : 1;
+  const lane = async (name: number): Promise<void> => {
+    while (rounds-- > 0) await contend(t, join(folder, `lane ${name}`));
+  };
+  await Promise.all([0, 1, 2, 3].map(lane));
+});
+
+await t.test('B2: a guard that does not renew: taken after the TTL, and not before', async (t) => {
+  const from = mutateLibrary(t, [
+    {
+      file: 'lib/lease-keeper.js',
+      from: 'this.#renews = renews && ',
+      to: 'this.#renews = false && ',
+    },
+  ]);
+  const root = t.testdir();
+  const words = ['guard', 'job', '--ttl', '3s', '--', 'sh', '-c', `${says}; exec sleep 1000`];
+  const leases = new Leases({ dir: root });
+  const old = await guarding(Command.start(t, words, { root, from }));
+  const since = (await leases.inspect('job'))?.holder?.since.getTime() ?? NaN;
+  const waiting = ['lock', 'job', '--ttl', '1h', '--wait', '--json'];
+  const next = await runCommand(t, waiting, { root });
+  t.match(next, { code: 0 });
+  const info = await leases.inspect('job');
+  t.ok((info?.holder?.since.getTime() ?? NaN) - since > 2995, 'not before the TTL, by two clocks');
+  const { token } = JSON.parse(next.stdout) as { token: string };
+  t.ok(BigInt(token) > old.token, `${token} > ${old.token}`);
+  t.match(await old.guard.ended, { code: 5, stderr: /the lease job is lost/ });
+  t.notOk(isRunning(old.pid));
+  t.match(await leases.inspect('job'), { id: info?.id, token: BigInt(token) }, 'as it was');
 });
 
 await t.test('the folder is removed under it: lost, and the command ends', async (t) => {
