@@ -124,7 +124,7 @@ async function isolated(etcd: Etcd, t: Test): Promise<void> {
       await ours.renew();
       t.equal(await next.release(), 'released');
     } finally {
-      etcd.isolate(alone, false);
+      await etcd.rejoin(alone);
     }
     t.equal(await ours.release(), 'released', 'the holder of a live majority keeps its lease');
     t.equal(await theirs.release(), 'lost');
@@ -147,7 +147,7 @@ async function load(etcd: Etcd, t: Test): Promise<void> {
       async (node: number) => {
         etcd.isolate(node);
         await new Promise((resolve) => setTimeout(resolve, 3000));
-        etcd.isolate(node, false);
+        await etcd.rejoin(node);
       },
     ]) {
       await act(await etcd.leader());

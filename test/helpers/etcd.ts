@@ -153,16 +153,29 @@ export class Etcd {
     throw new Error('nobody leads');
   }
 
-  /** Cuts a node off from the others, or takes it in again. */
-  isolate(node: number, cut = true): void {
+  /** Cuts a node off from the others. */
+  isolate(node: number): void {
     const member = this.#member(node);
-    if (!cut) {
-      this.#isolated.delete(member);
-      return;
-    }
     this.#isolated.add(member);
     for (const [socket, { from, to }] of this.#links) {
       if (to === member || from === member.id) socket.destroy();
+    }
+  }
+
+  /** Takes it in again; resolves when it answers what takes a majority, which is not at once. */
+  async rejoin(node: number): Promise<void> {
+    const member = this.#member(node);
+    this.#isolated.delete(member);
+    const deadline = performance.now() + readyMs;
+    const key = Buffer.from('any').toString('base64');
+    for (;;) {
+      try {
+        await post(`${member.client}/v3/kv/range`, { key });
+        return;
+      } catch (error) {
+        if (performance.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
     }
   }
 
