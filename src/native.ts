@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 import { LockError, type LockErrorCode, type SystemError } from './errors.js';
 import type { FilesystemInfo } from './filesystem.js';
+import { packageRoot } from './package-root.js';
 
 declare const opaque: unique symbol;
 /** An open, locked file, or room for one. Opaque: its descriptor is told by {@link descriptorOf} alone. */
@@ -141,7 +142,7 @@ function load(): Addon {
   const require = createRequire(import.meta.url);
   const find = require('node-gyp-build') as (root: string) => Addon;
   try {
-    return find(fileURLToPath(new URL('..', import.meta.url)));
+    return find(fileURLToPath(packageRoot));
   } catch (cause) {
     const target = `${process.platform}-${process.arch}${libcName()}`;
     throw new LockError(

@@ -9,9 +9,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+import { packageRoot } from '../package-root.js';
 import type { Answers, Job, Report } from './demo-messages.js';
 
-const program = fileURLToPath(new URL('demo-child.js', import.meta.url));
+const program = fileURLToPath(new URL('lib/demo-child.bundle.js', packageRoot));
 const silenceLimitMs = 15_000;
 const leaveLimitMs = 1_000;
 

@@ -10,6 +10,7 @@ import { isLocal } from '../filesystem.js';
 import { Leases } from '../leases.js';
 import { addon, createExclusive, isFailure, systemError } from '../native.js';
 import { readClocks } from '../now.js';
+import { packageRoot } from '../package-root.js';
 import { takeable } from '../staleness.js';
 import { version } from './version.js';
 
@@ -37,7 +38,7 @@ const fail = (text: string, remedy: string): Finding => ({ state: 'fail', text, 
 /** Longer than a busy machine takes; death frees a lock at once, on Windows soon. */
 const patienceMs = 20_000;
 
-const child = fileURLToPath(new URL('./doctor-child.js', import.meta.url));
+const child = fileURLToPath(new URL('lib/doctor-child.bundle.js', packageRoot));
 
 /** By what they are called; in the order of the report. */
 export const checks: Readonly<Record<string, Check>> = {

@@ -1,6 +1,7 @@
 /** `holdfast version` */
 import { readFileSync } from 'node:fs';
 
+import { packageRoot } from '../package-root.js';
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
 
@@ -11,6 +12,6 @@ export function run({ output }: Context): Promise<number> {
 
 /** Of this package. */
 export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('package.json', packageRoot), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

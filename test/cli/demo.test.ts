@@ -67,7 +67,7 @@ void t.test('--json prints the figures, and without a lock they are bad', async 
   t.equal(withoutLock.kept + withoutLock.lost, 100);
   t.ok(withoutLock.lost > 0, `${withoutLock.lost} lost`);
   t.match(timeout, { code: 'ERR_LOCK_TIMEOUT', holder: { owner: 'nightly-report' } });
-  t.match(timeout.holder?.command, /demo-child\.js$/);
+  t.match(timeout.holder?.command, /demo-child\.bundle\.js$/);
   t.ok(timeout.waitedMs >= 490, 'the waiter was patient'); // timers may be a little early
 });
 

@@ -65,7 +65,7 @@ await t.test('a lock that does not exclude is found', async (t) => {
   const root = copyPackage(t);
   // The verdict of a package in which everything may be taken.
   writeFileSync(
-    join(root, 'lib/cli/doctor-child.js'),
+    join(root, 'lib/doctor-child.bundle.js'),
     `process.send('1'); setInterval(() => undefined, 1000);`,
   );
   const ended = await runProgram(['doctor', '--json'], { HOLDFAST_ROOT: t.testdir() }, { root });

@@ -1,6 +1,6 @@
 /** The lease is lost, or its guard is killed or stopped: the command never runs beside a successor. */
 import { join } from 'node:path';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import t, { type Test } from 'tap';
 
 import { Leases } from '../../lib/index.js';
@@ -8,7 +8,7 @@ import { programCommand } from '../helpers/cli.js';
 import { Command, isRunning, runCommand, untilGone } from '../helpers/command.js';
 import { full } from '../helpers/counting.js';
 import { untilBlocked } from '../helpers/kernel.js';
-import { copyPackage, mutateLibrary } from '../helpers/package-copy.js';
+import { mutateLibrary } from '../helpers/package-copy.js';
 
 interface Guarding {
   guard: Command;
@@ -134,12 +134,8 @@ await t.test('SIGKILL of the guard: no successor beside its command', async (t) 
 });
 
 await t.test('a guard that passes no descriptor on is caught', async (t) => {
-  const copy = copyPackage(t);
-  const path = join(copy, 'lib/cli/child.js');
-  const source = readFileSync(path, 'utf8');
-  const mutant = source.replace('descriptor !== undefined', 'false');
-  t.not(mutant, source);
-  writeFileSync(path, mutant);
+  const [from, to] = ['descriptor !== undefined', 'false'];
+  const copy = mutateLibrary(t, [{ file: 'lib/cli/child.js', from, to }]);
   t.not(await killGuards(t, 1, copy), 0);
 });
 

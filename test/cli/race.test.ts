@@ -3,7 +3,6 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +10,7 @@ import t, { type Test } from 'tap';
 
 import { Leases } from '../../lib/index.js';
 import { commandEnv, programCommand, type Ended } from '../helpers/cli.js';
-import { copyPackage } from '../helpers/package-copy.js';
+import { mutateLibrary } from '../helpers/package-copy.js';
 
 const full = process.env['HOLDFAST_FULL'] === '1';
 const barrier = fileURLToPath(new URL('../fixtures/barrier.mjs', import.meta.url));
@@ -94,12 +93,8 @@ for (const count of full ? [10, 32] : [10]) {
 }
 
 await t.test('an owner that was not named and still re-enters would be seen', async (t) => {
-  const root = copyPackage(t);
-  const file = join(root, 'lib/cli/context.js');
-  const source = readFileSync(file, 'utf8');
-  const mutant = source.replace('owner ?? said[0]', `owner ?? said[0] ?? 'me@here'`);
-  t.not(mutant, source);
-  writeFileSync(file, mutant);
+  const [from, to] = ['owner ?? said[0]', `owner ?? said[0] ?? 'me@here'`];
+  const root = mutateLibrary(t, [{ file: 'lib/cli/context.js', from, to }]);
   const racers = await race(t, t.testdir(), { count: 3, named: false, root });
   t.ok(racers.filter(({ ended }) => ended.code === 0).length > 1, 'more than one has it');
 });

@@ -24,10 +24,12 @@ export const waiting: Chapter = async (run) => {
       [holder, waiter] = [waiter, holder];
     }
     took.sort((a, b) => a - b);
-    const [median, p99] = [0.5, 0.99].map((part) => took[Math.ceil(rounds * part) - 1] ?? NaN);
-    t.comment(`median ${median?.toFixed(1)} ms, p99 ${p99?.toFixed(1)} ms`);
-    // By a poll it would be half a second or more. The longest depends on what else the machine does.
-    t.ok((p99 ?? NaN) < 250, 'woken by what happens, not by a poll');
+    const [median = NaN, p99 = NaN] = [0.5, 0.99].map((part) => took[Math.ceil(rounds * part) - 1]);
+    t.comment(`median ${median.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    // By a poll it would be half a second or more. The longest few depend on what else the machine
+    // does: they are judged in the full run, which has it for itself.
+    t.ok(median < 250, 'woken by what happens, not by a poll');
+    if (full) t.ok(p99 < 250, 'and so are all but one in a hundred');
   });
 
   await run.t.test('nobody new is granted a frozen name', async (t) => {

@@ -16,7 +16,7 @@ interface Ended {
 }
 
 function holdfast(t: Test, env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
-  const bin = join(packageRoot, 'lib/cli/bin.js');
+  const bin = join(packageRoot, 'lib/holdfast.bundle.js');
   const options = { env: { ...childEnv(), ...env }, cwd: t.testdir() };
   return new Promise((resolve) => {
     execFile(process.execPath, [bin, ...args], options, (error, output, errors) => {
@@ -72,7 +72,13 @@ async function suite(etcd: Etcd): Promise<void> {
     const told = await holdfast(t, {}, ...inner, 'process.env.HOLDFAST_STORE');
     t.equal(told.output.trim(), store, told.errors);
     const seen = ['status', '--json', '--store', store];
-    const within = ['guard', 'own', '--', process.execPath, join(packageRoot, 'lib/cli/bin.js')];
+    const within = [
+      'guard',
+      'own',
+      '--',
+      process.execPath,
+      join(packageRoot, 'lib/holdfast.bundle.js'),
+    ];
     const status2 = await run(...within, 'status', '--json');
     t.match(JSON.parse(status2.output), { leases: [{ name: 'own', state: 'held' }] });
     t.match(JSON.parse((await holdfast(t, {}, ...seen)).output), { leases: [] });

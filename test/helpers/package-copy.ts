@@ -39,10 +39,11 @@ export interface Mutation {
   to: string;
 }
 
-/** A copy of the package with mutants in its compiled lib/; nothing is built. */
+/** A copy of the package with mutants in its compiled lib/, and in what is bundled from that. */
 export function mutateLibrary(t: Test, mutations: Mutation[]): string {
   const root = copyPackage(t);
   for (const mutation of mutations) mutate(root, mutation);
+  execFileSync(process.execPath, [join(packageRoot, 'scripts/bundle.mjs'), root]);
   return root;
 }
 
