@@ -18,7 +18,7 @@ import { exists, leave, pass, passNow, turnstile } from './turnstile.js';
 import { Vigil } from './vigil.js';
 
 /** A lease that can be taken is the head's, if that one moves: a moment later it is gone. */
-const rescueDelayMs = 100;
+const rescueDelayMs = 250;
 
 /** @throws `waiting.signal.reason`; whatever keeps the lease from being judged */
 export async function waitForGrant(

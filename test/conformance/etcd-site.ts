@@ -55,6 +55,8 @@ export function siteOf(etcd: Etcd): Site {
     // The holder stands in the line, too.
     untilInLine: (name, processes) =>
       etcd.untilCount(`${prefix}/line/${fileName(name)}/`, processes + 1),
+    // Who is gone is passed over: by its key the order stands, whoever moves up when.
+    untilMovedUp: () => Promise.resolve(),
     requests: () => requests,
     restart: () => etcd.restart(),
   };

@@ -56,6 +56,8 @@ async function site(t: Test): Promise<Site> {
     troubles,
     open: () => new FileStore({ dir }),
     untilInLine: (name, processes) => untilInLine(join(dir, fileName(name)), processes),
+    untilMovedUp: (name, processes) =>
+      untilInLine(join(dir, fileName(name)), processes, (n) => n === processes),
     requests: () => readings,
   };
 }

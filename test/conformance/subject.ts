@@ -28,6 +28,8 @@ export interface Site {
   open(): LeaseStore;
   /** Until so many processes wait for the name, one behind the other. */
   untilInLine(name: string, processes: number): Promise<void>;
+  /** Until those who died or gave up are out of line, and so many processes stand in it. */
+  untilMovedUp(name: string, processes: number): Promise<void>;
   /** What the clients in this process have asked of the store itself, so far. */
   requests(): number;
   /** Stops the store and starts it again, where it is something that runs. */

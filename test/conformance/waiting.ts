@@ -82,8 +82,12 @@ async function line(run: Run, t: Test): Promise<void> {
       if (i !== dies) waits.push(wait);
       await site.untilInLine('name', i + 1);
     }
+    // One after the other: the kernel lets those behind one that gives up queue again, and with the
+    // lease coming free in that moment they might be before the head (docs/leases.md).
     await waiters[dies]?.end();
+    await site.untilMovedUp('name', 7);
     await waiters[aborts]?.cancel('wait');
+    await site.untilMovedUp('name', 6);
     await holder.release(held);
     const outcomes = await Promise.allSettled(waits);
     const tokens = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [o.value.token] : []));
