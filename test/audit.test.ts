@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 
 import { auditTo, Leases, tryLock, type Audit, type AuditOptions } from '../lib/index.js';
+import './helpers/unwatched.js';
 
 interface Line {
   event: string;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { lock, lockSync, tryLock, withLock, type FileLock, type LockEvent } from '../lib/index.js';
+import './helpers/unwatched.js';
 
 /** By name, as a user finds them. */
 const acquire = tracingChannel<unknown, LockEvent>('holdfast:acquire');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { Leases, type LeaseEvent } from '../lib/index.js';
+import './helpers/unwatched.js';
 
 interface Told {
   channel: string | symbol;
