@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { auditTo } from '../audit.js';
+import { makeFolders } from '../folder.js';
 import type { Context } from './context.js';
 import { asUsage, type FinalCode } from './exit-codes.js';
 import { plain } from './wording.js';
@@ -17,6 +18,15 @@ type Run = (context: Context) => Promise<number | FinalCode>;
 /** The log of the leases in this folder. A lease of that name is in other files. */
 export function auditPath(root: string): string {
   return join(root, 'audit.log');
+}
+
+/** Leases in files make their folder themselves; of those elsewhere the log alone is here. */
+function makeHome(root: string, onError: (error: unknown) => void): void {
+  try {
+    makeFolders(root, 0o700);
+  } catch (error) {
+    onError(error);
+  }
 }
 
 /** Runs a command, and writes down what happens meanwhile. */
@@ -34,6 +44,7 @@ export async function audited(
   };
   const audit = asUsage(() => auditTo(auditPath(context.root), { onError }));
   try {
+    if (context.store !== undefined) makeHome(context.root, onError);
     const code = await run(context);
     await nextTurn(); // a failure to write is told on another turn
     return code;

@@ -1,5 +1,6 @@
 /** The command, where its leases are in etcd: nothing but the address is different. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
@@ -17,7 +18,8 @@ interface Ended {
 
 function holdfast(t: Test, env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
   const bin = join(packageRoot, 'lib/holdfast.bundle.js');
-  const options = { env: { ...childEnv(), ...env }, cwd: t.testdir() };
+  const cwd = existsSync(t.testdirName) ? t.testdirName : t.testdir(); // which empties it
+  const options = { env: { ...childEnv(), ...env }, cwd };
   return new Promise((resolve) => {
     execFile(process.execPath, [bin, ...args], options, (error, output, errors) => {
       const code = typeof error?.code === 'number' ? error.code : 0;
@@ -46,10 +48,12 @@ async function suite(etcd: Etcd): Promise<void> {
   const store = endpoint.replace('http:', 'etcd:') + '/command';
 
   await t.test('every command', async (t) => {
-    const env = { HOLDFAST_STORE: store, HOLDFAST_OWNER: 'me' };
+    const root = join(t.testdir(), 'not yet');
+    const env = { HOLDFAST_STORE: store, HOLDFAST_OWNER: 'me', HOLDFAST_ROOT: root };
     const run = (...args: string[]): Promise<Ended> => holdfast(t, env, ...args);
     const locked = await run('lock', 'name', '--ttl', '60s', '--json');
     t.equal(locked.code, 0, locked.errors);
+    t.equal(locked.errors, '');
     const { token } = JSON.parse(locked.output) as { token: string };
     const status = await run('status', '--json');
     t.match(JSON.parse(status.output), { leases: [{ name: 'name', token, state: 'held' }] });
@@ -67,6 +71,21 @@ async function suite(etcd: Etcd): Promise<void> {
     const guarded = await run('guard', 'name', ...print);
     t.equal(guarded.code, 0, guarded.errors);
     t.ok(BigInt(guarded.output.trim()) > BigInt(token));
+    const log = await run('audit', '--json');
+    t.equal(log.code, 0, log.errors);
+    const lines = log.output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    t.match(
+      lines,
+      ['acquire', 'release', 'freeze', 'deny', 'unfreeze', 'acquire', 'release'].map((event) => ({
+        event,
+        name: 'name',
+        by: 'me',
+      })),
+      'what this machine has done; others have logs of their own',
+    );
     // Not by the variable: the child is told of what was named.
     const inner = ['guard', 'other', '--store', store, '--', process.execPath, '-p'];
     const told = await holdfast(t, {}, ...inner, 'process.env.HOLDFAST_STORE');
