@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr std::size_t kStays = 4;
+constexpr std::size_t kStays = 8;
 
 // Of one thread.
 struct Thread {

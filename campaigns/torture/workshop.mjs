@@ -41,6 +41,13 @@ export class Workshop {
     return workshop;
   }
 
+  /** One that has the oracle alone. */
+  static async witness(folder) {
+    const workshop = new Workshop(folder);
+    await workshop.#buildWitness();
+    return workshop;
+  }
+
   async #build() {
     const native = this.#native;
     const sources = [
@@ -56,9 +63,12 @@ export class Workshop {
       this.#objects.set(source, object);
       return compiler([`-I${native}`, '-c', source, '-o', object]);
     });
-    const witness = join(here, 'witness.cc');
+    await Promise.all([...compiled, this.#buildWitness()]);
+  }
+
+  #buildWitness() {
     const shared = ['-shared', '-fPIC', `-isystem${headers}`];
-    await Promise.all([...compiled, compiler([...shared, witness, '-o', this.witness])]);
+    return compiler([...shared, join(here, 'witness.cc'), '-o', this.witness]);
   }
 
   /** The crowd, or one with a fault in it. */
