@@ -87,7 +87,7 @@ async function work() {
   }
 
   async function detachedTurn(stay, name) {
-    let promise = witness.now() + BigInt(briefMs) * 1_000_000n;
+    const promise = witness.now() + BigInt(briefMs) * 1_000_000n;
     const options = { detached: true, ttl: briefMs };
     const lease = await leases.tryAcquire(String(name), options);
     if (lease === null) return;
@@ -98,7 +98,6 @@ async function work() {
       return;
     }
     witness.leave(stay);
-    promise = promise < witness.now() ? 0n : promise;
     const outcome = await lease.release();
     if (outcome !== 'released' && witness.now() < promise) witness.failed('lost', name);
   }
@@ -106,15 +105,19 @@ async function work() {
   async function loop(stay) {
     for (;;) {
       const name = Math.floor(random() * names);
+      const begun = performance.now();
       try {
         if (name < files) await fileTurn(stay, name);
         else if (random() < 0.9) await leaseTurn(stay, name);
         else await detachedTurn(stay, name);
       } catch (error) {
-        if (!expected(error)) {
+        const timedOut = error.code === 'ERR_LOCK_TIMEOUT';
+        if (timedOut && performance.now() > begun + stuckMs) {
+          witness.failed('a wait without end', name);
+        } else if (!expected(error)) {
           console.error(error);
           witness.failed(String(error.code ?? error.name), name);
-        } else if (error.code === 'ERR_LOCK_TIMEOUT') {
+        } else if (timedOut) {
           witness.timedOut();
         }
       }
