@@ -22,9 +22,16 @@ const ends = { dead: 'crashed', expired: 'expired', frozen: 'released' };
 
 const monotonic = () => process.hrtime.bigint();
 
-export async function herds({ folder, witness, root, rounds }) {
-  const dir = join(folder, 'herds');
-  const book = join(folder, 'herd-book');
+export async function herds({
+  folder,
+  witness,
+  root,
+  rounds,
+  name: part = 'herds',
+  quiet = false,
+}) {
+  const dir = join(folder, part);
+  const book = join(folder, `${part}-book`);
   mkdirSync(dir);
   newBook(book);
   const { Leases } = await library(root);
@@ -83,6 +90,7 @@ export async function herds({ folder, witness, root, rounds }) {
   if (seen.faults + seen.lost > 0) {
     faults.push(`${seen.overlaps} overlaps, ${seen.regressions} tokens, ${seen.lost} lost updates`);
   }
+  if (quiet) return faults;
   const times = Object.entries(slowest).map(([kind, ms]) => `${kind} ${ms.toFixed(0)}`);
   console.log(
     `herds: ${rounds * 3} of ${processes * each}, ${grants} grants, ${seen.overlaps} overlaps, ` +

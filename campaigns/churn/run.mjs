@@ -5,8 +5,8 @@
 //   that nothing is left of them.
 // - A long day (day.mjs): descriptors, threads, memory and files do not grow.
 //
-// First a library that leaks a descriptor with each lease is tried, and one that forgets no lease:
-// unless that is noticed, flat figures prove nothing.
+// First a library is tried that takes leases before their end, one that leaks a descriptor with each
+// release, and one that forgets no lease: unless that is noticed, the rest proves nothing.
 //
 // Usage: run.mjs [--minutes N] [--seed S] [--dir FOLDER]; the day has N minutes. FOLDER is where the locks
 // are, in memory unless told otherwise. HOLDFAST_PACKAGE names the package.
@@ -44,6 +44,25 @@ const planted = [
     to: '',
   },
 ];
+
+const early = {
+  what: 'a detached lease is taken before its end',
+  file: 'lib/staleness.js',
+  from: "['detached', '*', '*', '*', 'held', 'detached'],",
+  to: "['detached', '*', '*', '*', 'expired', 'ttl over'],",
+};
+
+async function earlyNoticed(folder, witness) {
+  const { root, remove } = brokenPackage(early);
+  try {
+    const trial = { folder, witness, root, rounds: 1, name: 'early', quiet: true };
+    const fault = (await herds(trial)).find((text) => text.includes('too early'));
+    console.log(`${early.what}: ${fault === undefined ? 'NOT caught' : `caught, ${fault}`}`);
+    return fault !== undefined;
+  } finally {
+    remove();
+  }
+}
 
 async function noticed(fault, folder) {
   const { root, remove } = brokenPackage(fault);
@@ -127,10 +146,9 @@ const build = mkdtempSync(join(tmpdir(), 'holdfast-churn-'));
 const folder = mkdtempSync(join(dir, 'holdfast-churn-'));
 const faults = [];
 try {
-  let caught = true;
-  for (const fault of planted) caught = (await noticed(fault, folder)) && caught;
-
   const { witness } = await Workshop.witness(build);
+  let caught = await earlyNoticed(folder, witness);
+  for (const fault of planted) caught = (await noticed(fault, folder)) && caught;
   const rounds = Math.max(2, Math.round(minutes * 4));
   faults.push(...(await herds({ folder, witness, root: testedRoot, rounds })));
 
