@@ -31,6 +31,12 @@ export function campaignOptions(minutes, others = {}) {
 
 export { generator };
 
+/** For a process that was forked: its end is that of the campaign at the latest. */
+export function endWithCampaign() {
+  process.on('disconnect', () => process.exit());
+  if (!process.connected) process.exit(); // it was over before anybody listened
+}
+
 /** A copy of the package with a fault in its lib/, and what removes it. */
 export function brokenPackage({ file, from, to }) {
   const root = mkdtempSync(join(tmpdir(), 'holdfast-broken-'));

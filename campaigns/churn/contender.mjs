@@ -1,7 +1,7 @@
 // A process with several who go for the same lease.
 import { createRequire } from 'node:module';
 
-import { library } from '../campaign.mjs';
+import { endWithCampaign, library } from '../campaign.mjs';
 import { serve } from '../../test/fixtures/serve.mjs';
 
 const { Leases } = await library();
@@ -9,7 +9,7 @@ let leases;
 let witness;
 const kept = [];
 
-process.on('disconnect', () => process.exit());
+endWithCampaign();
 
 serve({
   open(dir, addon, book) {

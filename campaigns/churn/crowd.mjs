@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { library } from '../campaign.mjs';
+import { endWithCampaign, library } from '../campaign.mjs';
 import { serve } from '../../test/fixtures/serve.mjs';
 import { measure, settled } from './measure.mjs';
 
@@ -14,7 +14,7 @@ let folder;
 let leases;
 let pending;
 
-process.on('disconnect', () => process.exit());
+endWithCampaign();
 
 const ms = (since) => performance.now() - since;
 

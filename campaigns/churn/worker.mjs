@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { generator, library } from '../campaign.mjs';
+import { endWithCampaign, generator, library } from '../campaign.mjs';
 import { serve } from '../../test/fixtures/serve.mjs';
 import { settled } from './measure.mjs';
 
@@ -17,7 +17,7 @@ let dir;
 let leases;
 let random;
 
-process.on('disconnect', () => process.exit());
+endWithCampaign();
 
 const pick = (array) => array[Math.floor(random() * array.length)];
 const aFile = () => join(dir, 'files', `resource ${Math.floor(random() * resources)}`);

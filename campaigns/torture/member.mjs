@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, threadId, Worker } from 'node:worker_threads';
 
-import { generator, library } from '../campaign.mjs';
+import { endWithCampaign, generator, library } from '../campaign.mjs';
 import { files, names } from './book.mjs';
 
 const [folder, addon, book, seed] = process.argv.slice(2);
@@ -17,7 +17,7 @@ const briefMs = 60;
 const stuckMs = 20_000;
 
 async function conduct() {
-  process.on('disconnect', () => process.exit()); // nobody is left who would kill us
+  endWithCampaign();
   const random = generator(Number(seed));
   const witness = createRequire(import.meta.url)(addon);
   witness.open(book);
