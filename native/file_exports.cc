@@ -15,13 +15,18 @@ napi_value readSidecar(const Call& call) {
   return contents.held ? call.string(contents.text) : nullptr;
 }
 
-// (path, follow): a name for the file itself, the same for every path to it; undefined for none.
+// (path, follow): a name for the file itself, the same for every path to it; undefined for none. A
+// file that may not be looked at is no missing one.
 napi_value identify(const Call& call) {
   const Utf8 path(call, 0);
   bool follow = false;
   if (!path.isPath() || !call.booleanAt(1, follow)) return call.misuse("expected (path, follow)");
   os::FileInfo info;
-  if (os::infoOf(path.text(), follow ? os::Links::follow : os::Links::refuse, info)) return nullptr;
+  const os::Links links = follow ? os::Links::follow : os::Links::refuse;
+  if (const os::Failure failure = os::infoOf(path.text(), links, info)) {
+    const bool missing = failure.code == ENOENT || failure.code == ENOTDIR;
+    return missing ? nullptr : call.failure(failure);
+  }
   const os::FileId& id = info.id;
   return call.string(std::to_string(id.volume) + ":" + std::to_string(id.high) + ":" +
                      std::to_string(id.low));

@@ -74,7 +74,7 @@ interface Addon {
   previousOf(handle: Handle): string;
   stillNamed(handle: Handle, path: string): boolean | Failure;
   descriptorOf(handle: Handle): number | undefined;
-  identify(path: string, follow: boolean): string | undefined;
+  identify(path: string, follow: boolean): string | undefined | Failure;
   readSidecar(path: string): string | undefined;
   readLink(path: string): string | undefined | Failure;
   createExclusive(

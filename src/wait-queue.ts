@@ -61,7 +61,8 @@ function queueOf(target: LockTarget): Queue | undefined {
 }
 
 function fileOf(target: LockTarget): string {
-  return addon.identify(target.lockPath, !target.sidecar) ?? target.lockPath;
+  const file = addon.identify(target.lockPath, !target.sidecar);
+  return typeof file === 'string' ? file : target.lockPath;
 }
 
 /** Is anybody of this thread waiting for the file? */

@@ -38,7 +38,7 @@ export function turnstile({ base, mode, allowNetwork }: LeaseFiles): LockTarget 
   };
 }
 
-/** Has anybody ever stood in line here? */
+/** Has anybody ever stood in line here? If that cannot be told: perhaps. */
 export function exists(target: LockTarget): boolean {
   return addon.identify(target.lockPath, false) !== undefined;
 }

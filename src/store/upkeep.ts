@@ -10,7 +10,10 @@ import { endAfter, readerOf } from './grant.js';
 import { expectation, type Place, type View } from './place.js';
 import type { Break, Owner } from './store.js';
 
-/** False: there are no files of this name, and looking under the guard would create one. */
+/**
+ * False: there are no files of this name, and looking under the guard would create one. A file that may
+ * not be looked at may be there; the look says why not.
+ */
 export function everUsed({ files: { base } }: Place): boolean {
   const suffixes = ['.lock', '.guard', '.freeze'];
   return suffixes.some((suffix) => addon.identify(base + suffix, false) !== undefined);

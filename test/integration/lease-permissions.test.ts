@@ -55,6 +55,21 @@ for (const suffix of ['lock', 'guard', 'freeze']) {
   });
 }
 
+await t.test('a folder that may not be searched does not look free', async (t) => {
+  const dir = join(openFolder(t), 'leases');
+  const leases = new Leases({ dir });
+  const lease = await mustTake(leases);
+  chmodSync(dir, 0);
+  const peer = await stranger(t, dir);
+  const closed = { list: 'ERR_LOCK_SYSTEM', sweep: 'ERR_LOCK_SYSTEM' };
+  const answers = await ask(peer, () => undefined, join(dir, 'build.lock'));
+  t.strictSame(answers, { ...unreadable, ...closed });
+  await t.rejects(peer.inspect('build'), { cause: { code: 'EACCES' } });
+  await t.rejects(peer.acquire('build', { timeout: 30_000 }), { cause: { code: 'EACCES' } });
+  chmodSync(dir, 0o700);
+  t.equal(await lease.release(), 'released');
+});
+
 await t.test('leases of one user are closed to others by default', async (t) => {
   const dir = openFolder(t);
   const leases = new Leases({ dir });
