@@ -1,11 +1,11 @@
-// The campaigns' side of test/fixtures/lease-process.mjs: a process that takes leases and does what it
-// is told.
+// The campaigns' side of a process that does what it is told, line by line: JSON in, JSON out. If nothing
+// else is said it is test/fixtures/lease-process.mjs, which takes leases.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../test/fixtures/lease-process.mjs', import.meta.url));
+const leaseProgram = fileURLToPath(new URL('../test/fixtures/lease-process.mjs', import.meta.url));
 
 export class LeaseProcess {
   #child;
@@ -13,7 +13,7 @@ export class LeaseProcess {
   #last = 0;
 
   /** @param root the package that it imports */
-  constructor(root, dir, env = {}) {
+  constructor(root, dir, env = {}, program = leaseProgram) {
     this.#child = spawn(process.execPath, [program, dir], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NODE_OPTIONS: '', HOLDFAST_PACKAGE: root, ...env },
@@ -31,6 +31,10 @@ export class LeaseProcess {
     });
     this.ready = this.#answer(0);
     this.ready.catch(() => undefined);
+  }
+
+  get pid() {
+    return this.#child.pid;
   }
 
   call(operation, ...args) {
