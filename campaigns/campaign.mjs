@@ -1,5 +1,13 @@
 // What the campaigns have in common: their options, and the package that they are about.
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -46,6 +54,19 @@ export function brokenPackage({ file, from, to }) {
   symlinkSync(join(packageRoot, 'node_modules'), join(root, 'node_modules'));
   plant(join(root, file), from, to);
   return { root, remove: () => rmSync(root, { recursive: true }) };
+}
+
+/** A copy of a package for everybody to read, with the program of lease-process.mjs, and what removes it. */
+export function readablePackage(of = testedRoot) {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-readable-'));
+  const finder = 'node_modules/node-gyp-build';
+  const program = 'test/fixtures/lease-process.mjs';
+  for (const part of ['lib', 'prebuilds', 'package.json', finder]) {
+    cpSync(join(of, part), join(root, part), { recursive: true, dereference: true });
+  }
+  cpSync(join(packageRoot, program), join(root, program));
+  chmodSync(root, 0o755);
+  return { root, program: join(root, program), remove: () => rmSync(root, { recursive: true }) };
 }
 
 /** Puts a fault into a file that has that text once. */

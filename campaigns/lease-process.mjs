@@ -12,9 +12,10 @@ export class LeaseProcess {
   #calls = new Map();
   #last = 0;
 
-  /** @param root the package that it imports */
-  constructor(root, dir, env = {}, program = leaseProgram) {
-    this.#child = spawn(process.execPath, [program, dir], {
+  /** @param root the package that it imports; `prefix` what its command line begins with, unshare perhaps */
+  constructor(root, dir, env = {}, { program = leaseProgram, prefix = [] } = {}) {
+    const [file, ...args] = [...prefix, process.execPath, program, dir];
+    this.#child = spawn(file, args, {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NODE_OPTIONS: '', HOLDFAST_PACKAGE: root, ...env },
     });
@@ -33,6 +34,7 @@ export class LeaseProcess {
     this.ready.catch(() => undefined);
   }
 
+  /** Of what was spawned. Behind a prefix the program may have another: `ready` tells it. */
   get pid() {
     return this.#child.pid;
   }

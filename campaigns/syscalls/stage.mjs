@@ -26,7 +26,7 @@ export class Victim {
       HOLDFAST_FAULTS_UNDER: `${under}/`,
       UV_THREADPOOL_SIZE: '1',
     };
-    this.process = new LeaseProcess(root, path, env, program);
+    this.process = new LeaseProcess(root, path, env, { program });
   }
 
   async call(operation, ...args) {
