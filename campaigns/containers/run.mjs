@@ -23,7 +23,7 @@ const pids = fileURLToPath(new URL('pids.mjs', import.meta.url));
 
 const mine = spawnSync('unshare', ['--pid', '--time', '--user', '--fork', 'true']);
 if (process.getuid() !== 0 || mine.status !== 0) {
-  console.log('containers: skipped, it takes root that may have namespaces of its own');
+  console.log('containers: SKIPPED, it takes root that may have namespaces of its own');
   process.exit();
 }
 
