@@ -22,11 +22,14 @@ const [folder, witness, seed] = process.argv.slice(2);
 const random = generator(Number(seed));
 const leases = new Leases({ dir: join(folder, 'leases') });
 
-/** Who died inside has left its file. */
+const exiting = 4; // PF_EXITING, which comes before its locks go (proc_pid_stat(5), "flags")
+
+/** Who died inside has left its link; its pid may live on until its parent has heard of it. */
 function isDead(pid) {
   try {
-    process.kill(pid, 0);
-    return false;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' || (Number(fields[6]) & exiting) !== 0;
   } catch {
     return true;
   }
