@@ -153,7 +153,9 @@ export class Stage {
       }
       // Who holds it may need the guard that the victim is stopped in, to give it back.
       await Promise.race([during, sleep(stoppedMs)]);
-      if (checkBusy && isLocked(this.world.path('guard'))) await this.#expectBusy();
+      // Not while a release needs the guard, too: it would be told the same.
+      const idle = this.scenario.during === undefined;
+      if (checkBusy && idle && isLocked(this.world.path('guard'))) await this.#expectBusy();
       taken = await this.#takeFrom(stoppedMs);
       this.demand(
         taken === null || !['renew', 'detach', 'look'].includes(this.scenario.effect),
