@@ -3,8 +3,9 @@
 // those changes this file too; to compare, run `strace -f` on a program that takes a lease and
 // releases it a few times, and on this one.
 //
-// The exception is `detached`: not what holdfast does, but the least that a durable grant costs.
-// The file and its name are on the medium before the grant counts, so it is created, written,
+// The exceptions are `file` and `detached`: not what holdfast does, but the least that a grant costs.
+// `file` is a lock file that ends with its process: created, locked, written, removed. Of a durable
+// grant, the file and its name are on the medium before it counts, so it is created, written,
 // synced with its directory, and removed. (holdfast syncs the removal, too, and looks first.)
 #define _GNU_SOURCE
 #include "floor.h"
@@ -92,6 +93,14 @@ static void renewTurn(void) {
   unlockAndClose(fd);
 }
 
+static void fileTurn(void) {
+  const int fd = createRecord();
+  check(flock(fd, LOCK_EX | LOCK_NB) == 0, "flock");
+  check(pwrite(fd, bytes, kRecord, 0) == kRecord, "write");
+  check(unlink(record) == 0, "unlink");
+  close(fd);
+}
+
 static void detachedTurn(void) {
   const int fd = createRecord();
   check(pwrite(fd, bytes, kRecord, 0) == kRecord && fsync(fd) == 0, "write");
@@ -102,6 +111,7 @@ static void detachedTurn(void) {
 
 int beginLease(const char *mode, const char *resource) {
   if (strcmp(mode, "attached") == 0) turn = attachedTurn;
+  if (strcmp(mode, "file") == 0) turn = fileTurn;
   if (strcmp(mode, "detached") == 0) turn = detachedTurn;
   if (strcmp(mode, "renew") == 0) turn = renewTurn;
   if (turn == NULL) return 0;

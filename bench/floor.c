@@ -1,6 +1,6 @@
 // The floor: what the same locks cost without JavaScript, Node-API or a library, in plain C.
 //
-// One program with seven modes. It is compiled by lib/floor.mjs, stays alive from round to round,
+// One program with nine modes. It is compiled by lib/floor.mjs, stays alive from round to round,
 // reads one command a line from standard input and answers each with one line of numbers.
 //
 //   floor bare FILE             TIMES               nanoseconds for so many try + release
@@ -8,8 +8,10 @@
 //   floor hand-over FILE        HOLDS MILLISECONDS  "asked granted released" for every hold
 //   floor counter FILE COUNTER  TIMES START         "began ended", having added TIMES to COUNTER
 //   floor attached FILE         TIMES               as bare: a lease, floor-lease.c
+//   floor file FILE             TIMES               a file that is created, locked and removed
 //   floor detached FILE         TIMES               a file that is created, synced and removed
 //   floor renew FILE            TIMES               renewals of one lease
+//   floor pipe FIFO             0                   when nobody had it open for writing any more
 //
 // Times of day are nanoseconds of CLOCK_MONOTONIC, which all processes share. The two loops make
 // the system calls of native/lock_handle.cc, native/sidecar.cc and native/posix/os.cc in their
@@ -115,18 +117,31 @@ static void addOne(int fd) {
   check(pwrite(fd, text, kDigits, 0) == kDigits, "pwrite");
 }
 
+// Opened, it has waited for the writer; at its end, the writer is gone.
+static void endOfPipe(void) {
+  char bytes[16];
+  const int fd = open(resource, O_RDONLY | O_CLOEXEC);
+  check(fd != -1, "open");
+  while (read(fd, bytes, sizeof bytes) > 0) continue;
+  printf("%lld", (long long)now());
+  close(fd);
+}
+
 int main(int argc, char **argv) {
   check(argc >= 3, "usage: floor MODE FILE [COUNTER]");
   const char *mode = argv[1];
   resource = argv[2];
   if (strcmp(mode, "sidecar") == 0 || strcmp(mode, "counter") == 0) makeSidecar();
+  if (strcmp(mode, "pipe") == 0) check(mkfifo(resource, 0600) == 0, "mkfifo");
   const int lease = beginLease(mode, resource);
   const int counter = argc > 3 ? open(argv[3], O_RDWR | O_CLOEXEC) : -1;
   char line[128];
   while (fgets(line, sizeof line, stdin) != NULL) {
     long long first = 0, second = 0;
     check(sscanf(line, "%lld %lld", &first, &second) >= 1, "command");
-    if (strcmp(mode, "hand-over") == 0) {
+    if (strcmp(mode, "pipe") == 0) {
+      endOfPipe();
+    } else if (strcmp(mode, "hand-over") == 0) {
       handOver(first, second);
     } else if (strcmp(mode, "counter") == 0) {
       sleepNs(second - now());

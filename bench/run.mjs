@@ -1,40 +1,63 @@
 /**
- * The benchmark: `npm run bench [-- --quick] [-- --json]`.
+ * The benchmark: `npm run bench [-- --quick] [-- --only NAME]`.
  *
  * It measures contenders (contenders/list.mjs) side by side with a floor, a bare C program that
  * makes the same system calls (floor.c, floor-lease.c). Each measurement is a module in measure/, runs in
- * processes of its own (children/), and yields rows: median and quartiles over many short rounds,
- * taken in turn with the floor, and the aim.
+ * processes of its own (children/), and yields rows: median and quartiles over many short rounds, in
+ * which everybody takes a turn. Who fails, or does not come to an end, has the reason in place of a
+ * figure.
  *
- * The aims are for a machine that does nothing else. A missed aim is a word in the table; a lock
- * that let two in is an exit code of 1.
+ * A whole run writes results/: the figures as JSON, charts, and docs/performance.md. The goals
+ * (goals.mjs) are for a machine that does nothing else. A missed goal is a word in the table; a lock of
+ * ours that failed is an exit code of 1.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { contenders } from './contenders/list.mjs';
+import { findContenders } from './contenders/list.mjs';
+import { judge } from './goals.mjs';
 import { compileFloor } from './lib/floor.mjs';
 import { describeMachine, describeVersions } from './lib/machine.mjs';
-import { heading, table } from './lib/report.mjs';
-import * as asynchronous from './measure/async.mjs';
-import * as counter from './measure/counter.mjs';
+import { goalTable, heading, rowTable } from './lib/report.mjs';
+import { save } from './lib/save.mjs';
+import * as contended from './measure/contended.mjs';
+import * as cpu from './measure/cpu.mjs';
+import * as growth from './measure/growth.mjs';
 import * as handOver from './measure/hand-over.mjs';
-import * as leaseWake from './measure/lease-wake.mjs';
+import * as kill from './measure/kill.mjs';
 import * as lease from './measure/lease.mjs';
-import * as syncBare from './measure/sync-bare.mjs';
-import * as syncSidecar from './measure/sync-sidecar.mjs';
+import * as size from './measure/size.mjs';
+import * as startUp from './measure/start-up.mjs';
+import * as uncontended from './measure/uncontended.mjs';
+import * as waiting from './measure/waiting.mjs';
 
-const measurements = [syncBare, syncSidecar, asynchronous, handOver, counter, lease, leaseWake];
+const measurements = [
+  uncontended,
+  lease,
+  contended,
+  handOver,
+  kill,
+  cpu,
+  waiting,
+  startUp,
+  growth,
+  size,
+];
 
-const usage = `Usage: npm run bench -- [--quick] [--json]
+const usage = `Usage: npm run bench -- [--quick] [--only NAME] [--json]
 
-  --quick  fewer and shorter rounds
-  --json   the figures as JSON on standard output
-  --help   this text`;
+  --quick      fewer and shorter rounds; nothing is written
+  --only NAME  one measurement (or several: repeat it); nothing is written
+               ${measurements.map(({ title }) => title).join(', ')}
+  --json       the figures as JSON on standard output
+  --save       write results/ and docs/performance.md all the same
+  --help       this text`;
 
 const options = readOptions();
+// They cost every Node its share of a start, and are no part of what is measured.
+for (const name of ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS']) delete process.env[name];
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -42,42 +65,72 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 
 const floor = compileFloor(folder);
+const contenders = await findContenders();
 const about = {
   machine: describeMachine(folder),
   versions: describeVersions(floor.compiler),
+  contenders: contenders.map(({ name, version, can, absent }) => ({ name, version, can, absent })),
 };
 if (!options.json) console.log(`${heading(about)}\n`);
 if (floor.reason !== undefined) console.error(`Measuring without the floor: ${floor.reason}\n`);
+for (const { name, absent } of contenders) if (absent) console.error(`Without ${name}: ${absent}`);
 
-const violations = [];
+let files = 0;
+const present = contenders.filter(({ absent }) => !absent);
+const measured = present.filter(({ name }) => !/durable|renewal/.test(name));
 const bench = {
-  contenders,
+  /** Everybody; everybody with one lock to offer; those whose locks are between processes. */
+  all: present,
+  contenders: measured,
+  betweenProcesses: measured.filter(({ can }) => can.processes && !can.kept),
   floor: floor.program ?? null,
   quick: options.quick,
-  /** Makes a file to be locked, or to be counted in. */
+  /** Makes a new file to be locked, or to be counted in; null: only its path. */
   file(name, contents = '') {
-    const path = join(folder, `${name}.data`);
-    writeFileSync(path, contents);
+    const path = join(folder, `${name.replace(/\W+/g, '-')}-${files++}.data`);
+    if (contents !== null) writeFileSync(path, contents);
     return path;
   },
-  /** Says that a lock let two in. */
-  wrong(sentence) {
-    violations.push(sentence);
-  },
 };
+
 const rows = [];
+const took = {};
 for (const { title, measure } of measurements) {
+  if (options.only !== undefined && !options.only.includes(title)) continue;
   progress(`measuring: ${title}`);
-  rows.push(...(await measure(bench)));
+  const began = performance.now();
+  const found = await measure(bench);
+  took[title] = Math.round((performance.now() - began) / 1000);
+  rows.push(...found.map((row) => ({ measurement: title, ...row, ...kindOf(row.contender) })));
 }
 progress('');
 
-if (options.json)
-  console.log(JSON.stringify({ ...about, quick: options.quick, rows, violations }, null, 2));
-else console.log(table(rows));
+const goals = judge(rows);
+const results = {
+  date: new Date().toISOString(),
+  ...about,
+  quick: options.quick,
+  took,
+  rows,
+  goals,
+};
+if (options.json) console.log(JSON.stringify(results, null, 2));
+else console.log(`${rowTable(rows)}\n\n${goalTable(goals)}\n\nseconds: ${JSON.stringify(took)}`);
+if (options.save || !(options.quick || options.only)) await save(results);
 
-for (const violation of violations) console.error(`WRONG: ${violation}`);
-if (violations.length > 0) process.exitCode = 1;
+for (const { name, contender, own, failure } of rows) {
+  if (!own || failure === null) continue;
+  console.error(`WRONG: ${name}, ${contender}: ${failure}`);
+  process.exitCode = 1;
+}
+
+/** What the goals and the charts have to know of a contender; the floor is none of these. */
+function kindOf(name) {
+  const contender = contenders.find((each) => each.name === name);
+  if (contender === undefined) return {};
+  const { own = false, can } = contender;
+  return { own, peer: !own, excludes: can.excludes, kept: can.kept };
+}
 
 /** One line that the next one replaces, for whoever watches. */
 function progress(line) {
@@ -86,8 +139,13 @@ function progress(line) {
 
 function readOptions() {
   const boolean = { type: 'boolean', default: false };
+  const only = { type: 'string', multiple: true };
+  const known = { quick: boolean, json: boolean, save: boolean, help: boolean, only };
   try {
-    const { values } = parseArgs({ options: { quick: boolean, json: boolean, help: boolean } });
+    const { values } = parseArgs({ options: known });
+    const titles = measurements.map(({ title }) => title);
+    const unknown = values.only?.find((name) => !titles.includes(name));
+    if (unknown !== undefined) throw new Error(`There is no measurement '${unknown}'.`);
     if (!values.help) return values;
     console.log(usage);
     process.exit(0);

@@ -1,49 +1,47 @@
 /**
- * holdfast as a contender.
+ * holdfast as a contender, in one of its forms: `holdfast.mjs?form=FORM`.
  *
- * A contender's module exports what it can do; the loops are its own, so that nothing of the
- * benchmark is measured along with them:
- *
- *   tryRelease(file, form, times)           try + release, synchronous
- *   lockRelease(file, form, times)          lock + release, asynchronous
- *   acquire(file), release(held)            one lock, waiting for it as long as it takes
- *   leaseLoop(file, form, times)            a lease, granted and released; or renewed
- *   acquireLease(file), releaseLease(lease) one lease, waiting for it as long as it takes
- *
- * `form` is 'bare' (the file itself is locked) or 'sidecar' (a file beside it); of leases, which have a
- * folder beside the file, 'attached', 'detached' (and durable) or 'renew'.
+ *   sidecar    a file lock, with a file beside the resource that names the holder (the default)
+ *   bare       a file lock on the file itself
+ *   attached   a lease, which ends with its process
+ *   detached   a lease that outlives it, and is on the medium before it counts
+ *   renew      renewals of one attached lease, instead of grants
  */
-import { Leases, lock, tryLock } from '../../lib/index.js';
+import { Leases, lock, tryLock } from '../../lib/index.bundle.js';
+import { pairs, syncPairs } from '../lib/pairs.mjs';
 
-const options = { bare: { sidecar: false }, sidecar: undefined };
+const form = new URL(import.meta.url).searchParams.get('form');
+const isLease = form !== 'sidecar' && form !== 'bare';
 
-export function tryRelease(file, form, times) {
-  const o = options[form];
-  for (let i = 0; i < times; i++) tryLock(file, o).release();
+export const can = {
+  sync: !isLease,
+  waits: 'in the kernel',
+  processes: true,
+  excludes: true,
+};
+
+const lockOptions = form === 'bare' ? { sidecar: false } : undefined;
+const leaseOptions = form === 'detached' ? { detached: true, ttl: '1h' } : {};
+
+/** The folder beside the file; one `Leases` for each, as a program would have. */
+const folders = new Map();
+export function leasesOf(file) {
+  let leases = folders.get(file);
+  if (leases === undefined) folders.set(file, (leases = new Leases({ dir: `${file}.leases` })));
+  return leases;
 }
 
-export async function lockRelease(file, form, times) {
-  const o = options[form];
-  for (let i = 0; i < times; i++) (await lock(file, o)).release();
-}
-
-export const acquire = (file) => lock(file);
+export const acquire = isLease
+  ? (file) => leasesOf(file).acquire('bench', leaseOptions)
+  : (file) => lock(file, lockOptions);
 export const release = (held) => held.release();
+export const lockRelease = form === 'renew' ? renew : pairs(acquire, release);
+export const tryRelease = isLease
+  ? undefined
+  : syncPairs((file) => tryLock(file, lockOptions), release);
 
-const leaseOptions = { attached: {}, detached: { detached: true, ttl: '1h' } };
-const leasesOf = (file) => new Leases({ dir: `${file}.leases` });
-
-export async function leaseLoop(file, form, times) {
-  const leases = leasesOf(file);
-  if (form !== 'renew') {
-    const o = leaseOptions[form];
-    for (let i = 0; i < times; i++) await (await leases.acquire('bench', o)).release();
-    return;
-  }
-  const lease = await leases.acquire('bench', { ttl: '1h', renew: false });
+async function renew(file, times) {
+  const lease = await leasesOf(file).acquire('bench', { ttl: '1h', renew: false });
   for (let i = 0; i < times; i++) await lease.renew();
   await lease.release();
 }
-
-export const acquireLease = (file) => leasesOf(file).acquire('bench');
-export const releaseLease = (lease) => lease.release();

@@ -11,9 +11,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Far more than any round takes, on any machine: it ends hangs, it judges nothing. */
-const answerMs = 60_000;
-const leaveMs = 2_000;
+/** Far more than an answer takes, unless the request says that it may be a long one. */
+const answerMs = 20_000;
+const leaveMs = 1_000;
 
 const running = new Set();
 process.on('exit', () => {
@@ -25,7 +25,7 @@ export async function startContender(name, contender, ...args) {
   const child = fork(
     fileURLToPath(new URL(`../children/${name}.mjs`, import.meta.url)),
     [contender.module.href, ...args],
-    { execArgv: [], env: { ...process.env, PREBUILDS_ONLY: '1' } },
+    { execArgv: ['--expose-gc'], env: { ...process.env, PREBUILDS_ONLY: '1' } },
   );
   const asker = track(child, `${contender.name} (${name})`, () => {
     if (child.connected) child.disconnect();
@@ -35,7 +35,11 @@ export async function startContender(name, contender, ...args) {
     else asker.fail(new Error(error));
   });
   await asker.next();
-  return { ask: (request) => asker.next(() => child.send(request)), stop: asker.stop };
+  return {
+    pid: child.pid,
+    ask: (request, limitMs) => asker.next(() => child.send(request), limitMs),
+    stop: asker.stop,
+  };
 }
 
 /** Starts the floor in one of its modes. A request is a list of numbers, and so is the answer. */
@@ -47,12 +51,17 @@ export function startFloor(program, ...args) {
     asker.settle(line.split(' ').filter(Boolean).map(Number));
   });
   return {
-    ask: (numbers) => asker.next(() => child.stdin.write(`${numbers.join(' ')}\n`)),
+    pid: child.pid,
+    ask: (numbers, limitMs) =>
+      asker.next(() => child.stdin.write(`${numbers.join(' ')}\n`), limitMs),
     stop: asker.stop,
   };
 }
 
-/** One request at a time: `next` sends it, `settle` or `fail` ends it, and so does the deadline. */
+/**
+ * One request at a time: `next` sends it, `settle` or `fail` ends it. So does its limit, and then the
+ * process is killed: nobody knows what it would do next.
+ */
 function track(child, label, leave) {
   running.add(child);
   let pending;
@@ -66,12 +75,15 @@ function track(child, label, leave) {
   child.on('error', (error) => end(error.message));
   child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
 
-  async function next(send) {
+  async function next(send, limitMs = answerMs) {
     if (ended !== undefined) throw ended;
     let timer;
     const answer = new Promise((resolve, reject) => {
       pending = { resolve, reject };
-      timer = setTimeout(() => reject(new Error(`${label}: no answer`)), answerMs);
+      timer = setTimeout(() => {
+        reject(new Error(`not within ${limitMs / 1000} s`));
+        child.kill('SIGKILL');
+      }, limitMs);
     });
     try {
       send?.();

@@ -6,40 +6,46 @@
 import { startContender, startFloor } from './child.mjs';
 import { inTurn, row, withProcesses } from './rounds.mjs';
 
-const fewestTimes = 50;
+const fewestTimes = 20;
+const firstTimes = 100;
+/** V8 has compiled the loop by then, and whoever grows has grown. */
+const warmUpNs = 150e6;
 
 /**
- * `loop` is the function of the contender's module that runs the turns, `form` is 'bare' (the file
- * itself is locked) or 'sidecar' (a file beside it), or of a lease; it is the mode of the floor, too.
- * `firstTimes` is for the first round, of which nothing is known.
+ * `loop` is the function of a contender's module that runs the turns; `floors` are the modes of the
+ * floor that run beside it, by the name under which they are shown.
  */
-export function measureLoop(
-  { name, loop, form, aim, firstTimes = 2000 },
-  { contenders, floor, file, quick },
-) {
-  const rounds = quick ? 7 : 40;
-  const roundNs = quick ? 15e6 : 40e6;
-
-  const timed = (process, requestFor) => {
-    let times = firstTimes;
-    return async () => {
-      const nsEach = Number(await process.ask(requestFor(times))) / times;
-      times = Math.max(fewestTimes, Math.round(roundNs / nsEach));
-      return nsEach / 1000;
-    };
-  };
+export function measureLoop(name, loop, contenders, floors, { floor, file, quick }) {
+  const rounds = quick ? 5 : 40;
+  const roundNs = quick ? 8e6 : 25e6;
 
   return withProcesses(async (keep) => {
+    const timed = (contender, start, requestFor) => {
+      let process;
+      let times = firstTimes;
+      const turn = async (nextNs) => {
+        const nsEach = Number(await process.ask(requestFor(times))) / times;
+        times = Math.max(fewestTimes, Math.round(nextNs / nsEach));
+        return nsEach / 1000;
+      };
+      const run = async () => {
+        if (process === undefined) {
+          process = await keep(start());
+          await turn(warmUpNs);
+        }
+        return turn(roundNs);
+      };
+      return { contender, run };
+    };
     const runners = [];
-    for (const contender of contenders) {
-      const child = await startContender('loop', contender, loop, form, file(contender.name));
-      runners.push(timed(keep(child), (times) => times));
+    for (const [label, mode] of floor === null ? [] : Object.entries(floors)) {
+      const start = () => startFloor(floor, mode, file(`floor-${mode}`));
+      runners.push(timed(label, start, (times) => [times]));
     }
-    const floorRunner =
-      floor && timed(keep(startFloor(floor, form, file('floor'))), (times) => [times]);
-    const results = await inTurn(rounds, runners, floorRunner);
-    return results.map((result, i) =>
-      row({ name, contender: contenders[i].name, unit: 'us', aim, ...result }),
-    );
+    for (const contender of contenders) {
+      const start = () => startContender('loop', contender, loop, file(contender.name));
+      runners.push(timed(contender.name, start, (times) => times));
+    }
+    return (await inTurn(rounds, runners)).map((result) => row(name, 'us', result));
   });
 }

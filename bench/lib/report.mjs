@@ -1,4 +1,4 @@
-/** The figures for people: what they were measured on, and one row for each of them. */
+/** The figures for people: what they were measured on, a row for each of them, and the goals. */
 import Table from 'cli-table3';
 
 export function heading({ machine, versions }) {
@@ -7,35 +7,43 @@ export function heading({ machine, versions }) {
   return lines.map(([key, value]) => `${key.padEnd(width)}  ${value}`).join('\n');
 }
 
-export function table(rows) {
-  const table = new Table({
-    head: ['measurement', 'contender', 'median', 'quartiles', 'floor', 'quartiles', 'x', 'aim', ''],
-    colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'left', 'left'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { name, contender, unit, figure, floor, ratio, aim, met } of rows) {
-    table.push([
-      name,
-      contender,
-      figure === null ? '-' : `${number(figure.median)} ${unit}`,
-      quartiles(figure),
-      floor === null ? '-' : `${number(floor.median)} ${unit}`,
-      quartiles(floor),
-      ratio === null ? '-' : ratio.toFixed(2),
-      aimText(aim, unit),
-      met === null ? '' : met ? 'met' : 'missed',
-    ]);
-  }
+export function rowTable(rows) {
+  const table = plain(['measurement', 'contender', 'median', 'quartiles'], [2, 3]);
+  for (const row of rows) table.push([row.name, row.contender, medianOf(row), quartilesOf(row)]);
   return table.toString();
 }
 
-const quartiles = (figure) =>
-  figure === null ? '-' : `${number(figure.q1)}..${number(figure.q3)}`;
-
-function aimText(aim, unit) {
-  if (aim === null) return '-';
-  return aim.ratio === undefined ? `<= ${aim.below} ${unit}` : `<= ${aim.ratio} x floor`;
+export function goalTable(goals) {
+  const table = plain(['goal', 'is', 'should be', ''], [1, 2]);
+  for (const each of goals) table.push([each.text, isOf(each), shouldBe(each), verdict(each)]);
+  return table.toString();
 }
 
+export const medianOf = ({ figure, failure, unit }) =>
+  figure === null ? (failure ?? '-') : withUnit(figure.median, unit);
+
+export const quartilesOf = ({ figure }) =>
+  figure === null || figure.rounds < 2 ? '' : `${number(figure.q1)}..${number(figure.q3)}`;
+
+export const isOf = ({ value, unit }) => withUnit(value, unit);
+
+export const shouldBe = ({ limit, atLeast, unit }) =>
+  limit === null ? '' : `${atLeast ? '>=' : '<='} ${`${limit} ${unit}`.trim()}`;
+
+export const verdict = ({ met }) => (met === null ? '' : met ? 'reached' : 'NOT REACHED');
+
+export const withUnit = (value, unit) => `${number(value)} ${unit}`.trim();
+
 /** Three significant digits are more than a benchmark can vouch for. */
-const number = (value) => (value < 100 ? value.toPrecision(3) : value.toFixed(0));
+export function number(value) {
+  const digits = Math.abs(value) < 100 ? Number(value.toPrecision(3)) : Math.round(value);
+  return String(digits);
+}
+
+function plain(head, right) {
+  return new Table({
+    head,
+    colAligns: head.map((_, i) => (right.includes(i) ? 'right' : 'left')),
+    style: { head: [], border: [], compact: true },
+  });
+}

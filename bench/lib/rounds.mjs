@@ -1,34 +1,44 @@
 /**
- * Rounds of one contender after the other, the floor in between: contender, floor, contender,
- * floor, … Whatever changes on the machine while it runs then changes for all of them.
+ * Rounds in turn: everybody measures one round, then everybody the next. Whatever changes on the
+ * machine while it runs then changes for all of them.
+ *
+ * A runner is `{ contender, run }`. The floors are runners as well, so that a ratio to them is one of
+ * rounds that lie close together. Who fails once is out: the reason takes the place of the figure.
  */
-import { ratio, summary } from './stats.mjs';
+import { summary } from './stats.mjs';
 
 /**
- * Runs everybody once to warm up, then `rounds` times in turn. A runner is a function that measures
- * one round and resolves to its result; `floor` is one too, or null.
+ * Runs everybody once to warm up, then `rounds` times in turn. `run` resolves to what is kept of a
+ * round; a runner may have fewer `rounds` of its own, and then no warm-up either.
  *
- * @returns for each contender `{ values, floorValues }`, the results of its rounds and of the
- * floor's rounds beside them (null without a floor)
+ * @returns of each runner `{ contender, values, failure }`
  */
-export async function inTurn(rounds, runners, floor) {
-  const results = runners.map(() => ({ values: [], floorValues: floor === null ? null : [] }));
+export async function inTurn(rounds, runners) {
+  const results = runners.map(({ contender }) => ({ contender, values: [], failure: null }));
   for (let round = -1; round < rounds; round++) {
-    for (const [i, run] of runners.entries()) {
-      const value = await run();
-      const floorValue = await floor?.();
-      if (round < 0) continue;
-      results[i].values.push(value);
-      results[i].floorValues?.push(floorValue);
+    for (const [i, { run, rounds: own }] of runners.entries()) {
+      const result = results[i];
+      const skipped = own !== undefined && (round < 0 || round >= own);
+      if (skipped || result.failure !== null) continue;
+      try {
+        const value = await run();
+        if (round >= 0) result.values.push(value);
+      } catch (error) {
+        result.failure = error.message.split('\n')[0];
+      }
     }
   }
   return results;
 }
 
-/** Keeps the processes that `use` starts with `keep(process)`, and stops them when it is done. */
+/**
+ * Keeps the processes that `use` starts with `keep(process)`, or a promise of one, and stops them when
+ * it is done.
+ */
 export async function withProcesses(use) {
   const kept = [];
-  const keep = (process) => {
+  const keep = async (starting) => {
+    const process = await starting;
     kept.push(process);
     return process;
   };
@@ -40,22 +50,17 @@ export async function withProcesses(use) {
 }
 
 /**
- * One row of the table. `values` and `floorValues` are the rounds, in `unit`. An aim is
- * `{ ratio }`, at most so many times the floor, or `{ below }`, at most so much in the unit.
+ * One row: the figure of one contender in one measurement, from its rounds in `unit`. Less is better.
+ * `about` is whatever else is known.
  */
-export function row({ name, contender, unit, values, floorValues, aim = null }) {
-  const figure = summary(values);
-  const timesFloor = ratio(values, floorValues);
-  const measured = aim?.ratio === undefined ? figure?.median : timesFloor;
-  const limit = aim?.ratio ?? aim?.below;
+export function row(name, unit, { contender, values, failure }, about = {}) {
   return {
     name,
     contender,
     unit,
-    figure,
-    floor: floorValues === null ? null : summary(floorValues),
-    ratio: timesFloor,
-    aim,
-    met: measured == null || limit === undefined ? null : measured <= limit,
+    figure: failure === null ? summary(values) : null,
+    failure,
+    ...about,
+    values: values.map((value) => Number(value.toPrecision(4))),
   };
 }

@@ -11,6 +11,15 @@ export function quantile(sorted, q) {
   return sorted[low] + (sorted[high] - sorted[low]) * (at - low);
 }
 
+/** The quantile of numbers in any order; NaN of nothing. */
+export const quantileOf = (values, q) =>
+  values.length === 0
+    ? NaN
+    : quantile(
+        [...values].sort((a, b) => a - b),
+        q,
+      );
+
 /** Median, quartiles and extremes; null of nothing. A round without a result (NaN) is left out. */
 export function summary(values) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
@@ -26,11 +35,10 @@ export function summary(values) {
 }
 
 /**
- * How many times the floor: the median of the ratios round by round, for what disturbs one round
- * of the contender usually disturbs the round of the floor beside it too. Null without a floor.
+ * How many times `others` are of `values`: the median of the ratios round by round, for what
+ * disturbs one round of the one usually disturbs the round of the other beside it too.
  */
-export function ratio(values, floorValues) {
-  const pairs = Math.min(values.length, floorValues?.length ?? 0);
-  const ratios = values.slice(0, pairs).map((value, i) => value / floorValues[i]);
-  return summary(ratios)?.median ?? null;
+export function ratio(values, others) {
+  const pairs = Math.min(values.length, others.length);
+  return summary(values.slice(0, pairs).map((value, i) => value / others[i]))?.median ?? null;
 }

@@ -1,24 +1,24 @@
 /**
- * Leases without contention: grant + release of an attached and of a detached one, and renewals. The
- * floor makes the same system calls in C; that of a detached lease is the least that a durable grant
- * costs, with fewer of them (floor-lease.c). The aims are those of pairs a second: 60 000 where the
- * floor makes 150 000 of an attached lease, and 0.8 times the floor's of a detached one.
+ * Leases without contention: grant and release of an attached and of a durable detached one, and
+ * renewals. Beside each is the floor that makes the same system calls in C, and beside the grants
+ * the least that such a thing costs: a lock file that is created, locked, written and removed; and one that is
+ * synced with its folder before it counts, and then removed (floor-lease.c).
  */
 import { measureLoop } from '../lib/loop.mjs';
 
 export const title = 'lease';
 
-const rows = [
-  { name: 'acquire + release, attached', form: 'attached', aim: { ratio: 2.5 } },
-  { name: 'acquire + release, detached', form: 'detached', aim: { ratio: 1.25 }, firstTimes: 50 },
-  { name: 'renew, attached', form: 'renew' },
+const loops = [
+  ['lease, attached', 'holdfast lease', { 'C, same calls': 'attached', 'C, lock file': 'file' }],
+  ['lease, durable', 'holdfast lease, durable', { 'C, lock file, synced': 'detached' }],
+  ['lease, renewal', 'holdfast lease, renewal', { 'C, same calls': 'renew' }],
 ];
 
 export async function measure(bench) {
-  const measured = [];
-  for (const { name, ...how } of rows) {
-    const options = { name: `${title}: ${name}`, loop: 'leaseLoop', ...how };
-    measured.push(...(await measureLoop(options, bench)));
+  const rows = [];
+  for (const [name, of, floors] of loops) {
+    const contenders = bench.all.filter((contender) => contender.name === of);
+    rows.push(...(await measureLoop(name, 'lockRelease', contenders, floors, bench)));
   }
-  return measured;
+  return rows;
 }
