@@ -132,9 +132,10 @@ function kindOf(name) {
   return { own, peer: !own, excludes: can.excludes, kept: can.kept };
 }
 
-/** One line that the next one replaces, for whoever watches. */
+/** What is going on, for whoever watches; on a terminal, the next line replaces it. */
 function progress(line) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+  else if (line !== '') process.stderr.write(`${line}\n`);
 }
 
 function readOptions() {

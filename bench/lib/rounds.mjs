@@ -9,7 +9,7 @@ import { summary } from './stats.mjs';
 
 /**
  * Runs everybody once to warm up, then `rounds` times in turn. `run` resolves to what is kept of a
- * round; a runner may have fewer `rounds` of its own, and then no warm-up either.
+ * round; a runner may have `rounds` of its own, and then no warm-up: it needs none, or has its own.
  *
  * @returns of each runner `{ contender, values, failure }`
  */

@@ -26,11 +26,13 @@ export async function measure(bench) {
     const name = `counter, ${count} x ${times}`;
     const counter = bench.file('counter', zero);
     const teams = teamsOf('counter', bench.betweenProcesses, 'counter', bench, counter);
+    const rounds = bench.quick ? 1 : count > 10 ? 4 : 8;
     const runners = teams.map((team) => ({
       contender: team.contender,
+      rounds,
       run: () => round(team, count, counter, bench),
     }));
-    const results = await inTurn(bench.quick ? 1 : count > 10 ? 4 : 8, runners);
+    const results = await inTurn(rounds, runners);
     rows.push(...results.map((result) => row(name, 'ms', result)));
   }
   return rows;

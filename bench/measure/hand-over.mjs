@@ -23,11 +23,13 @@ export async function measure(bench) {
   const rows = [];
   for (const count of bench.quick ? [2, 10] : [2, 10, 32]) {
     const teams = teamsOf('hand-over', bench.betweenProcesses, 'hand-over', bench);
+    const rounds = bench.quick ? 1 : 4;
     const runners = teams.map((team) => ({
       contender: team.contender,
+      rounds,
       run: () => round(team, count, bench.quick),
     }));
-    for (const result of await inTurn(bench.quick ? 1 : 4, runners)) {
+    for (const result of await inTurn(rounds, runners)) {
       const figures = (name, unit, of) =>
         row(name, unit, { ...result, values: result.values.map(of) });
       const samples = result.values.flatMap(({ latencies }) => latencies).length;
