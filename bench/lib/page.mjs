@@ -3,7 +3,8 @@
  * the figures mean is told in lib/remarks.mjs.
  */
 import { medianOf, isOf, number, shouldBe, verdict, withUnit } from './report.mjs';
-import { afterGoals, opening, remarks } from './remarks.mjs';
+import { afterGoals, anatomyLines, anatomyText } from './reasons.mjs';
+import { opening, remarks } from './remarks.mjs';
 
 export function pageOf(results) {
   const { rows, goals } = results;
@@ -15,15 +16,28 @@ export function pageOf(results) {
     '<!-- Made by npm run bench, or npm run bench:docs, from bench/results; do not edit. -->',
     '# Performance',
     opening,
+    caution(results),
     machineTable(results),
     '![What a lock costs](../bench/results/overview.svg)',
     '## Goals',
     goalTable(goals),
     afterGoals(results),
+    ...anatomy(rows),
     ...sections,
   ]
     .filter(Boolean)
     .join('\n\n');
+}
+
+/** What a reader has to know before believing any of it. */
+function caution({ quick, machine }) {
+  const busy = machine.load > machine.cores / 2;
+  if (!quick && !busy) return '';
+  const short = quick ? 'This was a short run, with few rounds. ' : '';
+  const load = busy
+    ? `The machine had much else to do (a load of ${machine.load} on ${machine.cores} cores). `
+    : '';
+  return `**Provisional.** ${short}${load}Do not quote these figures.`;
 }
 
 function machineTable({ machine, versions, contenders, date, took }) {
@@ -52,6 +66,13 @@ function goalTable(goals) {
       .join('; '),
   ]);
   return markdown(['goal', 'is', 'should be', '', 'medians'], lines);
+}
+
+function anatomy(rows) {
+  const lines = anatomyLines(rows);
+  if (lines.length === 0) return [];
+  const head = ['a pair', 'system calls', 'takes', 'in C', 'on top', ''];
+  return ['## Where the microseconds go', anatomyText, markdown(head, lines)];
 }
 
 /**
@@ -88,7 +109,7 @@ function cellOf(rows, spread) {
     return `${medianOf(rows[0])} (${number(figure.q1)}..${number(figure.q3)})`;
   }
   if (failure !== null) return failure;
-  return withUnit(rows.map((row) => number(row.figure.median)).join(' / '), unit);
+  return `${rows.map((row) => number(row.figure.median)).join(' / ')} ${unit}`;
 }
 
 function markdown(head, lines) {

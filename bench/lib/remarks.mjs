@@ -1,6 +1,4 @@
 /** What the page says around its figures: what was measured how, and what limits it. */
-import { number, withUnit } from './report.mjs';
-
 export const opening = `What a lock costs on one machine, against every library that one would pick instead, and against
 C that makes the system calls and nothing else. All figures are of one run of \`npm run bench\`, in
 which everybody took turns: medians, over many short rounds in processes of their own. Less is better, except
@@ -160,23 +158,3 @@ built here; a release has those of all platforms.`,
     ],
   },
 ];
-
-/** Why a goal is not reached, and what the limit is; by the beginning of its text. */
-const reasons = {
-  'lease, durable': ({ median }) =>
-    `**The durable lease** syncs three times by design, the C beside it twice: the record and its folder before the grant, and the folder again
-after the release, so that a lease that was given back does not come back after a power cut. With ${median('lease, durable', 'C, lock file, synced')} for two syncs, three of
-them are ${median('lease, durable', 'C, lock file, synced', 1.5)}, and 0.67 is the limit; holdfast takes ${median('lease, durable', 'holdfast lease, durable')}.`,
-};
-
-export function afterGoals({ goals, rows }) {
-  const median = (name, contender, factor = 1) => {
-    const row = rows.find((each) => each.name === name && each.contender === contender);
-    return row?.figure ? withUnit(number(row.figure.median * factor), row.unit) : '-';
-  };
-  const missed = goals.filter(({ met }) => met === false);
-  const told = Object.entries(reasons).filter(([begin]) =>
-    missed.some(({ text }) => text.startsWith(begin)),
-  );
-  return told.map(([, reason]) => reason({ median })).join('\n\n');
-}

@@ -1,0 +1,94 @@
+/** What the page says about goals: where the time goes, what was not reached, why, and what the limit is. */
+import { number, withUnit } from './report.mjs';
+
+/** Where the time of a pair goes: the same system calls in C, and what comes on top of them. */
+const anatomies = [
+  ['try + release, sync', 'holdfast, no sidecar', 'C, no sidecar', 'six'],
+  ['try + release, sync', 'holdfast', 'C, sidecar', 'eleven'],
+  ['lock + release, async', 'holdfast, no sidecar', 'C, no sidecar', 'six'],
+  ['lock + release, async', 'holdfast', 'C, sidecar', 'eleven'],
+  ['lease, attached', 'holdfast lease', 'C, same calls', '27, and a sync for every 64 grants'],
+  ['lease, renewal', 'holdfast lease, renewal', 'C, same calls', 'nine'],
+];
+
+export function anatomyLines(rows) {
+  const find = (name, contender) =>
+    rows.find((row) => row.name === name && row.contender === contender && row.figure !== null);
+  return anatomies.flatMap(([name, ours, floor, calls]) => {
+    const [whole, inC] = [find(name, ours), find(name, floor)];
+    if (whole === undefined || inC === undefined) return [];
+    const [all, system] = [whole.figure.median, inC.figure.median];
+    const rest = all - system;
+    const share = `${number((100 * rest) / all)} %`;
+    return [
+      [`${name}: ${ours}`, calls, ...[all, system, rest].map((us) => withUnit(us, 'us')), share],
+    ];
+  });
+}
+
+export const anatomyText = `What C takes for the same system calls is the kernel's; the rest is the library's: arguments checked, the path turned into bytes,
+Node-API, an object for what is held, and promises. Of the rest of a lease, none is large: a record is put together and sealed (JSON, a
+checksum), the one before is judged, clocks are read, the verdict of the addon becomes an object, an AbortSignal is made.`;
+
+/** Why a goal is not reached, and what the limit is; by the beginning of its text. */
+const reasons = {
+  'sync, no sidecar: of C': () =>
+    `**Sync, against C.** The system calls are the same; what is on top of them is in the table below.`,
+  'sync, no sidecar: of fs-ext': ({ median, times }) =>
+    `**Sync, against fs-ext.** A lock of fs-ext is three system calls: open, flock, close. Ours is six: it makes sure that the file is
+a regular one, and that the path still names what was locked, and it unlocks before it closes, for a forked child
+may share the descriptor. C makes the six in ${median('try + release, sync', 'C, no sidecar')}, ${times('try + release, sync', 'fs-ext', 'C, no sidecar')} as fast as fs-ext, and that is
+the limit; a file that is kept open needs no more than two, and does not keep the tasks of one process apart.`,
+  'async, no sidecar: of the best peer': ({ median, times }) =>
+    `**Async, against the best peer.** That is fs-native-extensions, by way of its attempt that makes no promise, and three
+system calls (open, fcntl, close) in the place of six. C makes the six in ${median('lock + release, async', 'C, no sidecar')}, without a promise:
+${times('lock + release, async', 'fs-native-extensions', 'C, no sidecar')} as fast as that peer is the limit.`,
+  'async, sidecar: of the best peer': ({ median, times }) =>
+    `**Async with a sidecar.** Eleven system calls instead of the peer's three: the holder reads who was there before, signs in, and signs
+out. C makes them in ${median('lock + release, async', 'C, sidecar')}: ${times('lock + release, async', 'fs-native-extensions', 'C, sidecar')} as fast as that peer is the limit.
+Who does not need the holder's name has \`sidecar: false\`.`,
+  'counter, 10 x 20': ({ median }) =>
+    `**The counter.** A process that releases while others wait stays away for 100 us, so that one of them gets in
+([ADR 8](adr/0008-waiting-letter.md)); nearly every increment is a hand-over then. A peer that lets the process that is running take the lock
+again at once has fewer hand-overs, and is quicker in all; C does the same in ${median('counter, 10 x 20', 'C')}. It shows in the
+order of the grants, not in this figure.`,
+  'hand-over': ({ median }) =>
+    `**Hand-over.** Between the release and the grant the kernel wakes the waiting thread, which checks the path and hands the lock to
+the event loop, which has to wake up as well: two wake-ups and a promise. Two C processes, with one wake-up between them, take
+${median('hand-over, 2 processes, p50', 'C')} (p50) and ${median('hand-over, 2 processes, p99', 'C')} (p99). The peers that wait in the kernel make the same two wake-ups, so nobody can be at half
+of another; what is several times slower is those who poll.`,
+  'lease, attached': ({ median, times }) =>
+    `**The attached lease.** The lock file in C is five system calls; a lease is 27, for the guard, the token, and the checks
+that a lock file does without ([protocol](protocol.md)). C takes ${median('lease, attached', 'C, same calls')} for them, ${times('lease, attached', 'C, lock file', 'C, same calls')} of the lock file; part of
+it is the sync that reserves the next 64 tokens.`,
+  'lease, durable': ({ median }) =>
+    `**The durable lease** syncs three times by design, the C beside it twice: the record and its folder before the grant, and the folder again
+after the release, so that a lease that was given back does not come back after a power cut. With ${median('lease, durable', 'C, lock file, synced')} for two syncs, three of
+them are ${median('lease, durable', 'C, lock file, synced', 1.5)}, and 0.67 is the limit; holdfast takes ${median('lease, durable', 'holdfast lease, durable')}.`,
+  'holdfast lease: end of descriptors': ({ median }) =>
+    `**A lease after a death.** The next holder is another process than the last, so it has to reserve tokens, and to sync them,
+before it is granted one; a file lock has no tokens. A sync takes about half of what the durable lock file in C takes, ${median('lease, durable', 'C, lock file, synced', 0.5)}.`,
+  'holdfast lease: CPU': ({ median }) =>
+    `**CPU of those who wait for a lease.** Each process looks at the lease every second or two, for the case that the head of the line was
+stopped ([protocol](protocol.md#waiting)). Ten idle processes burn ${median('CPU of 10 waiting processes', 'idle processes')} already.`,
+};
+
+export function afterGoals({ goals, rows }) {
+  const find = (name, contender) =>
+    rows.find((each) => each.name === name && each.contender === contender)?.figure?.median;
+  const unitOf = (name) => rows.find((each) => each.name === name)?.unit ?? '';
+  const median = (name, contender, factor = 1) => {
+    const value = find(name, contender);
+    return value === undefined ? '-' : withUnit(value * factor, unitOf(name));
+  };
+  /** How many times as fast as a peer C would be. */
+  const times = (name, peer, inC) => {
+    const [a, b] = [find(name, peer), find(name, inC)];
+    return a === undefined || b === undefined ? '-' : `${number(a / b)} x`;
+  };
+  const missed = goals.filter(({ met }) => met === false);
+  const told = Object.entries(reasons).filter(([begin]) =>
+    missed.some(({ text }) => text.startsWith(begin)),
+  );
+  return told.map(([, reason]) => reason({ median, times })).join('\n\n');
+}
