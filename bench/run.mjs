@@ -73,7 +73,6 @@ const about = {
 };
 if (!options.json) console.log(`${heading(about)}\n`);
 if (floor.reason !== undefined) console.error(`Measuring without the floor: ${floor.reason}\n`);
-for (const { name, absent } of contenders) if (absent) console.error(`Without ${name}: ${absent}`);
 
 let files = 0;
 const present = contenders.filter(({ absent }) => !absent);
@@ -129,7 +128,8 @@ function kindOf(name) {
   const contender = contenders.find((each) => each.name === name);
   if (contender === undefined) return {};
   const { own = false, can } = contender;
-  return { own, peer: !own, excludes: can.excludes, kept: can.kept };
+  const { excludes, processes, kept = false } = can;
+  return { own, peer: !own, excludes: excludes && processes, kept };
 }
 
 /** What is going on, for whoever watches; on a terminal, the next line replaces it. */

@@ -10,7 +10,10 @@
  *   can.kept                       on a file that stays open: for uncontended loops only
  *   absent                         why it cannot be measured here
  */
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const own = [
   ['holdfast', 'sidecar'],
@@ -33,17 +36,18 @@ const peers = [
 
 const nodes = [{ name: "Node's own locks", path: './web-locks.mjs' }];
 
-/** All of them, with `version` and `can`; or with `absent`. */
+const run = promisify(execFile);
+const probe = fileURLToPath(new URL('../children/probe.mjs', import.meta.url));
+
+/** All of them, with `version` and `can`; or with `absent`. Their code is only loaded in processes of its own. */
 export function findContenders() {
   return Promise.all(
     [...own, ...peers, ...nodes].map(async ({ path, ...contender }) => {
       const module = new URL(path, import.meta.url);
-      try {
-        const { can, absent = null } = await import(module);
-        return { ...contender, module, can, absent, version: versionOf(contender) };
-      } catch (error) {
-        return { ...contender, module, can: {}, absent: error.message.split('\n')[0] };
-      }
+      const { stdout } = await run(process.execPath, [probe, module.href]);
+      const { can, absent = null } = JSON.parse(stdout);
+      const version = absent === null ? versionOf(contender) : null;
+      return { ...contender, module, can, absent, version };
     }),
   );
 }

@@ -2,7 +2,7 @@
  * docs/performance.md: the goals, and a table of every measurement, from the figures of one run. What
  * the figures mean is told in lib/remarks.mjs.
  */
-import { medianOf, isOf, number, shouldBe, verdict, withUnit } from './report.mjs';
+import { isOf, medianOf, number, peersOf, shouldBe, verdict, withUnit } from './report.mjs';
 import { afterGoals, anatomyLines, anatomyText } from './reasons.mjs';
 import { opening, remarks } from './remarks.mjs';
 
@@ -41,15 +41,11 @@ function caution({ quick, machine }) {
 }
 
 function machineTable({ machine, versions, contenders, date, took }) {
-  const peers = contenders.filter(({ name }) => !/holdfast|kept open/.test(name));
-  const known = peers.map(({ name, version, absent }) =>
-    absent ? `${name} (${absent})` : `${name} ${version}`,
-  );
   const seconds = Object.values(took).reduce((sum, each) => sum + each, 0);
   const entries = {
     ...{ ...machine, filesystem: machine.filesystem.replace(/ \(.*/, '') },
     ...versions,
-    contenders: known.join(', '),
+    against: peersOf(contenders),
     run: `${date.slice(0, 10)}, ${Math.round(seconds / 60)} minutes`,
   };
   return markdown(['', ''], Object.entries(entries));

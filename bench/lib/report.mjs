@@ -1,11 +1,18 @@
 /** The figures for people: what they were measured on, a row for each of them, and the goals. */
 import Table from 'cli-table3';
 
-export function heading({ machine, versions }) {
-  const lines = Object.entries({ ...machine, ...versions });
+export function heading({ machine, versions, contenders }) {
+  const lines = Object.entries({ ...machine, ...versions, against: peersOf(contenders) });
   const width = Math.max(...lines.map(([key]) => key.length));
   return lines.map(([key, value]) => `${key.padEnd(width)}  ${value}`).join('\n');
 }
+
+/** The libraries that are measured, with their versions; or why one is not. */
+export const peersOf = (contenders) =>
+  contenders
+    .filter(({ name }) => !/holdfast|kept open/.test(name))
+    .map(({ name, version, absent }) => (absent ? `${name} (${absent})` : `${name} ${version}`))
+    .join(', ');
 
 export function rowTable(rows) {
   const table = plain(['measurement', 'contender', 'median', 'quartiles'], [2, 3]);
