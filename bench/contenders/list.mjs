@@ -31,10 +31,10 @@ const peers = [
   ['fs-native-extensions'],
   ['fs-native-extensions, kept open', 'fs-native-extensions', '?open=kept'],
   ['os-lock'],
-  ['cross-process-lock'],
+  ['cross-process-lock (does not exclude)', 'cross-process-lock'],
 ].map(([name, entry = name, query = '']) => ({ name, entry, path: `./${entry}.mjs${query}` }));
 
-const nodes = [{ name: "Node's own locks", path: './web-locks.mjs' }];
+const nodes = [{ name: "Node's own locks (in one process)", path: './web-locks.mjs' }];
 
 const run = promisify(execFile);
 const probe = fileURLToPath(new URL('../children/probe.mjs', import.meta.url));

@@ -4,7 +4,7 @@
  * figure has the reason instead.
  */
 const width = 800;
-const left = 230;
+const left = 255;
 const right = 660;
 const rowHeight = 20;
 const colors = { own: '#0b62c4', peer: '#5a6472', floor: '#a15c00', failed: '#b3261e' };

@@ -7,9 +7,9 @@ import { startContender, startFloor } from './child.mjs';
 import { inTurn, row, withProcesses } from './rounds.mjs';
 
 const fewestTimes = 20;
-const firstTimes = 100;
+const firstTimes = 20;
 /** V8 has compiled the loop by then, and whoever grows has grown. */
-const warmUpNs = 150e6;
+const warmUpNs = { quick: 60e6, whole: 150e6 };
 
 /**
  * `loop` is the function of a contender's module that runs the turns; `floors` are the modes of the
@@ -31,7 +31,7 @@ export function measureLoop(name, loop, contenders, floors, { floor, file, quick
       const run = async () => {
         if (process === undefined) {
           process = await keep(start());
-          await turn(warmUpNs);
+          await turn(quick ? warmUpNs.quick : warmUpNs.whole);
         }
         return turn(roundNs);
       };

@@ -24,11 +24,17 @@ export async function inTurn(rounds, runners) {
         const value = await run();
         if (round >= 0) result.values.push(value);
       } catch (error) {
-        result.failure = error.message.split('\n')[0];
+        result.failure = reasonOf(error);
       }
     }
   }
   return results;
+}
+
+/** In a few words: what the system said is enough of an error of the system. */
+function reasonOf({ message }) {
+  const [line] = message.replace(/^(Error: )+/, '').split('\n');
+  return line.replace(/^(E[A-Z]+): .*/, 'fails with $1');
 }
 
 /**

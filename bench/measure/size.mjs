@@ -16,11 +16,11 @@ const theirs = fileURLToPath(new URL('..', import.meta.url));
 
 export function measure({ contenders }) {
   const rows = [];
-  for (const { name, own, entry } of contenders) {
-    if (own ? name !== 'holdfast' : entry !== name) continue;
+  for (const { name, own, entry, can } of contenders) {
+    if (own ? name !== 'holdfast' : entry === undefined || can.kept) continue;
     const dependencies = closure(
       own ? ours : theirs,
-      own ? manifest(ours) : { dependencies: { [name]: '' } },
+      own ? manifest(ours) : { dependencies: { [entry]: '' } },
     );
     const bytes = dependencies.reduce(
       (sum, folder) => sum + bytesOf(folder),

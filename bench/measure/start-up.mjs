@@ -16,11 +16,11 @@ const command = fileURLToPath(new URL('../../lib/cli/bin.js', import.meta.url));
 
 export async function measure(bench) {
   const packages = bench.contenders.filter(
-    ({ entry, own, name }) => name === 'holdfast' || (!own && entry === name),
+    ({ entry, can, name }) => name === 'holdfast' || (entry !== undefined && !can.kept),
   );
-  const imports = packages.map(({ name, own }) => ({
+  const imports = packages.map(({ name, own, entry }) => ({
     contender: name,
-    run: () => Number(output(process.execPath, [importChild, own ? bundle : name])),
+    run: () => Number(output(process.execPath, [importChild, own ? bundle : entry])),
   }));
 
   const file = bench.file('command');
