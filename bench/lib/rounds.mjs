@@ -43,15 +43,17 @@ function reasonOf({ message }) {
  */
 export async function withProcesses(use) {
   const kept = [];
-  const keep = async (starting) => {
-    const process = await starting;
-    kept.push(process);
-    return process;
+  const keep = (starting) => {
+    const started = Promise.resolve(starting);
+    kept.push(started);
+    return started;
   };
   try {
     return await use(keep);
   } finally {
-    await Promise.all(kept.map((process) => process.stop()));
+    // One that failed to start does not keep those that are still starting from being stopped.
+    const settled = await Promise.allSettled(kept);
+    await Promise.all(settled.map(({ value }) => value?.stop()));
   }
 }
 

@@ -84,7 +84,8 @@ async function fill(leases, dir, count) {
 function grantsPerSecond(lease, count, { file, quick }) {
   const counter = file('growth', '0'.repeat(16));
   const milliseconds = quick ? 200 : 1_000;
-  const start = () => startContender('counter', lease, file('growth-lease'), counter);
+  const path = file('growth-lease');
+  const start = () => startContender('counter', lease, path, counter);
   return withTeam(count, start, async (ask) => {
     const began = Number(now()) + 100e6;
     const spans = await ask({ times: Infinity, start: began, milliseconds });
