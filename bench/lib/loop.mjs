@@ -9,7 +9,7 @@ import { inTurn, row, withProcesses } from './rounds.mjs';
 const fewestTimes = 20;
 const firstTimes = 20;
 /** V8 has compiled the loop by then, and whoever grows has grown. */
-const warmUpNs = { quick: 60e6, whole: 150e6 };
+const warmUpNs = { quick: 150e6, whole: 500e6 };
 
 /**
  * `loop` is the function of a contender's module that runs the turns; `floors` are the modes of the

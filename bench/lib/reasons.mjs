@@ -54,9 +54,10 @@ again at once has fewer hand-overs, and is quicker in all; C does the same in ${
 order of the grants, not in this figure.`,
   'hand-over': ({ median }) =>
     `**Hand-over.** Between the release and the grant the kernel wakes the waiting thread, which checks the path and hands the lock to
-the event loop, which has to wake up as well: two wake-ups and a promise. Two C processes, with one wake-up between them, take
-${median('hand-over, 2 processes, p50', 'C')} (p50) and ${median('hand-over, 2 processes, p99', 'C')} (p99). The peers that wait in the kernel make the same two wake-ups, so nobody can be at half
-of another; what is several times slower is those who poll.`,
+the event loop, which has to wake up as well: two wake-ups and a promise. C processes, with one wake-up between them, take
+${median('hand-over, 2 processes, p50', 'C')} (p50) and ${median('hand-over, 2 processes, p99', 'C')} (p99). The peers that wait in the kernel make the same two wake-ups, on a thread of libuv's pool that
+is there already (fs-ext, os-lock), or like us on one of their own (fs-native-extensions). The first kind is quicker, at the price that
+is to be seen under [Waiting](#waiting): four waits, and nothing else of the process goes on.`,
   'lease, attached': ({ median, times }) =>
     `**The attached lease.** The lock file in C is five system calls; a lease is 27, for the guard, the token, and the checks
 that a lock file does without ([protocol](protocol.md)). C takes ${median('lease, attached', 'C, same calls')} for them, ${times('lease, attached', 'C, lock file', 'C, same calls')} of the lock file; part of
