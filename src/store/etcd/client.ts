@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 
+import { pause } from '../../bell.js';
 import { holderTime } from '../../now.js';
 import { Refusal } from './refusal.js';
 import type { Asking, Transport } from './transport.js';
@@ -119,9 +120,9 @@ export class Client {
     await this.transport.ask('/v3/lease/revoke', { ID: id }).catch(unlessOver);
   }
 
-  /** Ends one that is of no use, or lets it end by itself. */
-  async drop(id: string): Promise<void> {
-    await this.revoke(id).catch(() => undefined);
+  /** Ends one that is of no use, or lets it end by itself. Nobody waits for long for what may be in vain. */
+  drop(id: string): Promise<void> {
+    return pause(1000, undefined, this.revoke(id));
   }
 
   /** Undefined: it is over. */

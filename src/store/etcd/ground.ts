@@ -13,14 +13,8 @@ import { encodeRecord } from '../../record.js';
 import { recordOf } from '../grant.js';
 import type { Attempt } from '../store.js';
 import { Client, first, get, lastBefore, modifiedIs, noneBefore, put, range } from './client.js';
-import {
-  unlessOver,
-  valueIs,
-  type Compare,
-  type KeyValue,
-  type Operation,
-  type Outcome,
-} from './client.js';
+import { unlessOver, valueIs } from './client.js';
+import type { Compare, KeyValue, Operation, Outcome } from './client.js';
 import { encodeEntry, isBroken, parseEntry, type Entry, type Placed } from './entry.js';
 import type { Asking, Transport } from './transport.js';
 import { Watch } from './watch.js';

@@ -51,9 +51,9 @@ export function endpointsOf(endpoints: unknown): URL[] {
     if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
       throw wrongType('endpoints', "URLs such as 'http://127.0.0.1:2379'");
     }
-    if (url.username !== '') throw new TypeError('user and password belong into auth');
-    // What a URL leaves out is a port of the web.
-    if (!/:\d+\/?$/.test(String(each))) url.port = '2379';
+    if (url.href.includes('@')) throw new TypeError('user and password belong into auth');
+    // What a URL leaves out is a port of the web; and so is what it does not keep when it is said.
+    if (url.port === '' && !/:(?:80|443)\b(?!.*])/.test(String(each))) url.port = '2379';
     return url;
   });
   if (urls.length === 0) throw wrongType('endpoints', 'at least one URL');

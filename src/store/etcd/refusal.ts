@@ -11,7 +11,6 @@ type Kind = 'not found' | 'exists' | 'unknown user' | 'passing' | 'final';
 const kinds = new Map<unknown, Kind>([
   ...[1, 2, 4, 8, 10, 13, 14].map((code) => [code, 'passing'] as const),
   [5, 'not found'],
-  [9, 'exists'],
   [16, 'unknown user'],
 ]);
 
@@ -41,6 +40,8 @@ export function refusalIn(path: string, status: number, text: string): Refusal |
   const said = outer['message'] ?? inner['message'] ?? error;
   const message = `${typeof said === 'string' ? said : `HTTP status ${status}`} (${path})`;
   if (message.includes('auth store is old')) return new Refusal(message, 'unknown user');
+  // The same code says of a password that there are no users.
+  if (code === 9 && path === '/v3/lease/grant') return new Refusal(message, 'exists');
   // Without a code it was not etcd's gateway that answered.
   const unknown = code === undefined && status >= 500 ? 'passing' : 'final';
   return new Refusal(message, kinds.get(code) ?? unknown);

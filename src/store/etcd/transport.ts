@@ -10,7 +10,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
 
-import { limited, timeUp } from '../../abort.js';
+import { limited, maxDelay, timeUp } from '../../abort.js';
 import { backoff } from '../../backoff.js';
 import { pause } from '../../bell.js';
 import { LockError } from '../../errors.js';
@@ -39,6 +39,8 @@ export class Transport {
   readonly #agent: http.Agent;
   readonly #auth: EtcdOptions['auth'];
   #token: Promise<string> | undefined;
+  /** The last that was opened. */
+  #stream: http.ClientRequest | undefined;
   #at = 0;
 
   constructor({ endpoints, auth, tls, timeout = 5000 }: EtcdOptions) {
@@ -93,6 +95,7 @@ export class Transport {
         for (const line of lines) yield JSON.parse(line);
       }
     } finally {
+      this.#token = undefined; // its age may be why: etcd calls that a want of permission
       this.#leave(at);
     }
   }
@@ -128,12 +131,15 @@ export class Transport {
     // Without a leader a watch would be silent for ever; with this it is ended.
     if (endless) headers['grpc-metadata-hasleader'] = 'true';
     if (this.#auth !== undefined && path !== authenticate) {
-      headers.authorization = await this.#authenticated(this.#auth);
+      const token = this.#authenticated(this.#auth);
+      await pause(maxDelay, signal, token); // others wait for it as well, each as long as he may
+      signal.throwIfAborted();
+      headers.authorization = await token;
     }
     const agent = endless ? false : this.#agent;
     const options = { ...this.#tls, method: 'POST', headers, signal, agent };
     const request = this.#lib.request(new URL(path, this.#endpoints[this.#at]), options);
-    if (endless) request.on('socket', (socket) => socket.setKeepAlive(true, 10_000).unref());
+    if (endless) this.#stream = request.on('socket', (it) => it.setKeepAlive(true, 10_000).unref());
     // Whoever reads the answer is told of what comes after its beginning.
     request.on('error', () => undefined).end(JSON.stringify(body));
     const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -157,9 +163,14 @@ export class Transport {
     return timeout / Math.min(this.#endpoints.length, 3);
   }
 
-  /** For the next endpoint, unless somebody else found out before. */
+  /**
+   * For the next endpoint, unless somebody else found out before. A stream goes along: of itself it would
+   * never tell that nobody is at its other end, or one who is stopped.
+   */
   #leave(at: number): void {
-    if (this.#at === at) this.#at = (at + 1) % this.#endpoints.length;
+    if (this.#at !== at || this.#endpoints.length === 1) return;
+    this.#at = (at + 1) % this.#endpoints.length;
+    this.#stream?.destroy();
   }
 
   #unavailable(cause: unknown): LockError {
