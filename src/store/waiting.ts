@@ -17,8 +17,8 @@ import type { Attempt, Waiting } from './store.js';
 import { exists, leave, pass, passNow, turnstile } from './turnstile.js';
 import { Vigil } from './vigil.js';
 
-/** A lease that can be taken is the head's, if that one moves: a moment later it is gone. */
-const rescueDelayMs = 250;
+/** A lease that can be taken is the head's, if that one moves; which sleeps for a second at most (ADR 15). */
+const rescueDelayMs = 1200;
 
 /** @throws `waiting.signal.reason`; whatever keeps the lease from being judged */
 export async function waitForGrant(

@@ -2,7 +2,7 @@
 import type { Test } from 'tap';
 
 import type { LeaseStore } from '../../lib/index.js';
-import type { Held } from '../helpers/lease-peer.js';
+import type { Held, LeasePeer } from '../helpers/lease-peer.js';
 import { regressions } from '../helpers/witness.js';
 import { attemptFor, leasesOf, shortTtl, type Chapter, type Run, type Site } from './subject.js';
 
@@ -124,18 +124,18 @@ async function breaks(run: Run, t: Test): Promise<void> {
   const [last] = others.slice(-1);
   if (last === undefined) throw new Error('somebody has to be broken');
   const held = await last.acquire('queue', { ttl: 60_000 });
-  const firsts = first.acquire('queue', { ttl: 60_000 });
+  const turn = async (peer: LeasePeer): Promise<bigint> => {
+    const own = await peer.acquire('queue', { ttl: 60_000 });
+    await peer.release(own);
+    return own.token;
+  };
+  const turns = [turn(first)];
   await site.untilInLine('queue', 1);
-  const seconds = second.acquire('queue', { ttl: 60_000 });
+  turns.push(turn(second));
   await site.untilInLine('queue', 2);
   t.ok(await breaker.break('queue', { token: held.token }));
-  const thirds = breaker.acquire('queue', { ttl: 60_000 });
-  const one = await firsts;
-  await first.release(one);
-  const two = await seconds;
-  await second.release(two);
-  const three = await thirds;
-  const order = [held.token, one.token, two.token, three.token];
+  turns.push(turn(breaker));
+  const order = [held.token, ...(await Promise.all(turns))];
   t.equal(regressions(order), 0, 'who breaks a lease overtakes nobody who waits for it');
 }
 
