@@ -58,6 +58,15 @@ await t.test('folders and files that are not ours', async (t) => {
     t.match(await run('unreadable', command, 'x'), { code: 1, out: '', err: /x\.lock.*EACCES/ });
   }
 
+  // Whether anybody holds it is not to be seen from outside: no reason to say that nobody does.
+  mkdirSync(join(folder, 'closed'));
+  t.match(await runProgram(['lock', 'x', '--root', join(folder, 'closed')], {}), { code: 0 });
+  chmodSync(join(folder, 'closed'), asRoot ? 0o700 : 0);
+  for (const command of ['exists', 'why', 'unlock', 'unfreeze']) {
+    t.match(await run('closed', command, 'x'), { code: 1, out: '', err: /EACCES/ });
+  }
+  chmodSync(join(folder, 'closed'), 0o755);
+
   writeFileSync(join(folder, 'file'), '');
   t.match(await run('file/below', 'lock', 'x'), { code: 1, out: '', err: /ENOTDIR|EEXIST/ });
 });
