@@ -42,7 +42,7 @@ export async function interruptible(
 }
 
 /** What was written has arrived, or its failure has been told. */
-function flushed(output: Output): Promise<void> {
+export function flushed(output: Output): Promise<void> {
   return new Promise((resolve) => {
     output.write('', () => {
       setImmediate(resolve);

@@ -5,6 +5,7 @@ import { checkLeaseOptions, type AcquireOptions } from '../lease-options.js';
 import type { Lease } from '../lease.js';
 import type { Context } from './context.js';
 import { asUsage, ExitCode } from './exit-codes.js';
+import { flushed } from './interruptible.js';
 import { announceWait, readMeta, refuse } from './taking.js';
 import { endlessMs, plain } from './wording.js';
 
@@ -19,14 +20,14 @@ export async function run(context: Context): Promise<number> {
   const renewed = await reenter(context, ttl);
   if (renewed !== null) return report(context, renewed, true);
   const taken = await leases.tryAcquire(name, options);
-  if (taken !== null) return report(context, taken, false);
+  if (taken !== null) return granted(context, taken);
   // The same owner may have been faster by another process.
   const late = await reenter(context, ttl);
   if (late !== null) return report(context, late, true);
   if (timeout === 0) return refuse(context);
   await announceWait(context);
   try {
-    return report(context, await leases.acquire(name, { ...options, timeout }), false);
+    return await granted(context, await leases.acquire(name, { ...options, timeout }));
   } catch (error) {
     if (!(error instanceof LockError) || error.code !== 'ERR_LOCK_TIMEOUT') throw error;
     return refuse(context, error);
@@ -54,6 +55,17 @@ async function reenter({ leases, name, namedOwner }: Context, ttl: number): Prom
 
 /** Somebody was faster; then it is held, as for everybody. */
 const gone = new Set<string>(['ERR_LOCK_LOST', 'ERR_LOCK_NOT_FOUND', 'ERR_LOCK_NOT_OWNER']);
+
+/** Whoever has not learnt of it, or has given up, would not end it: then it is given back. */
+async function granted(context: Context, lease: Lease): Promise<number> {
+  const { signal, output } = context;
+  if (!signal.aborted) {
+    report(context, lease, false);
+    await flushed(output);
+  }
+  if (signal.aborted) await lease.release();
+  return ExitCode.ok; // unless it was interrupted
+}
 
 function report(context: Context, lease: Lease, renewed: boolean): number {
   const { ttl } = lease;

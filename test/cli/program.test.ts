@@ -1,5 +1,6 @@
 /** The program as its users run it: what only a process of its own, a pipe and a disk can show. */
 import { spawn } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 
 import { Leases, tryLock } from '../../lib/index.js';
-import { commandEnv, programCommand, runProgram } from '../helpers/cli.js';
+import { callMain, commandEnv, programCommand, runProgram } from '../helpers/cli.js';
 import { copyPackage } from '../helpers/package-copy.js';
 import { openFolder } from '../helpers/unprivileged.js';
 
@@ -140,3 +141,21 @@ function isLocked(queue: string): boolean {
   mine?.release();
   return mine === null;
 }
+
+await t.test('a lease that nobody is told of is given back', async (t) => {
+  const env = { HOLDFAST_ROOT: t.testdir() };
+  const granted = 'tracing:holdfast:acquire:asyncEnd';
+  const interrupt = (): void => void process.emit('SIGTERM', 'SIGTERM');
+  subscribe(granted, interrupt);
+  t.match(await callMain(['lock', 'x'], env), { code: 143, out: '' });
+  unsubscribe(granted, interrupt);
+  t.match(await callMain(['exists', 'x'], env), { code: 3 });
+
+  const child = spawn(...programCommand(['lock', 'x']), {
+    env: commandEnv(env),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  child.stdout.destroy();
+  t.strictSame(await once(child, 'exit'), [141, null]);
+  t.match(await callMain(['exists', 'x'], env), { code: 3 });
+});
