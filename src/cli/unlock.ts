@@ -1,9 +1,10 @@
 /** `holdfast unlock NAME`: ends a lease; somebody else's only by force. */
+import { LockError } from '../errors.js';
 import type { LeaseInfo } from '../lease-info.js';
 import { defaultOwner } from '../owner.js';
 import { takeable } from '../staleness.js';
 import type { Context } from './context.js';
-import { ExitCode, UsageError } from './exit-codes.js';
+import { errorExitCode, ExitCode, UsageError } from './exit-codes.js';
 import { denial, infoJson, plain } from './wording.js';
 
 /** What came of one name. */
@@ -25,7 +26,7 @@ export async function run(context: Context): Promise<number> {
   }
   const names = args.flag('all') ? await ownNames(context) : context.names;
   const outcomes: Outcome[] = [];
-  for (const name of names) outcomes.push(await unlock(context, name));
+  for (const name of names) outcomes.push(await unlock(context, name).catch(failureOf(name)));
   const failed = outcomes.filter(({ code }) => code !== ExitCode.ok);
   if (args.flag('json')) printJson(context, outcomes);
   else {
@@ -35,6 +36,15 @@ export async function run(context: Context): Promise<number> {
     if (names.length === 0) context.errors.write(`${owner(context)} holds nothing\n`);
   }
   return names.length === 0 ? ExitCode.notFound : (failed[0]?.code ?? ExitCode.ok);
+}
+
+/** What goes wrong with one is no reason to be silent of the others. */
+function failureOf(name: string): (error: unknown) => Outcome {
+  return (error) => {
+    if (!(error instanceof LockError)) throw error;
+    const line = `holdfast unlock: ${error.message}`;
+    return { name, code: errorExitCode(error), line, info: null };
+  };
 }
 
 async function unlock(context: Context, name: string): Promise<Outcome> {
