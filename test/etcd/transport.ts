@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 
 import { Client } from '../../lib/store/etcd/client.js';
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js';
+import { refusalIn } from '../../lib/store/etcd/refusal.js';
 import { Transport } from '../../lib/store/etcd/transport.js';
 
 const code = 'ERR_LOCK_STORE_UNAVAILABLE';
@@ -80,6 +81,15 @@ void t.test('whoever gives up does not wait for what cannot be tidied up', async
   const unanswered = client.transact([], []).catch(() => 'its time was over');
   const dropped = client.drop('1').then(() => 'given up');
   t.equal(await Promise.race([unanswered, dropped]), 'given up');
+});
+
+void t.test('what went wrong in an answer of lines, by two gateways', (t) => {
+  for (const name of ['grpc_code', 'code']) {
+    const said = { message: 'try another time', [name]: 8 };
+    const refusal = refusalIn('/v3/lease/keepalive', 429, JSON.stringify({ error: said }));
+    t.match(refusal, { kind: 'passing', message: /try another time/ }, name);
+  }
+  t.end();
 });
 
 void t.test('ports', (t) => {

@@ -33,9 +33,9 @@ const gatewayIsOff =
 export function refusalIn(path: string, status: number, text: string): Refusal | undefined {
   const { error, ...outer } = fieldsOf(text);
   if (status === 200 && error === undefined) return undefined;
-  // An answer in lines wraps what went wrong.
+  // An answer in lines wraps what went wrong: the gateway of etcd 3.6 as it is, those before by other names.
   const inner = typeof error === 'object' ? (error as Record<string, unknown>) : {};
-  const code = outer['code'] ?? inner['grpc_code'];
+  const code = outer['code'] ?? inner['grpc_code'] ?? inner['code'];
   if (code === undefined && status === 404) return new Refusal(gatewayIsOff, 'final');
   const said = outer['message'] ?? inner['message'] ?? error;
   const message = `${typeof said === 'string' ? said : `HTTP status ${status}`} (${path})`;
