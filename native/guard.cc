@@ -20,13 +20,15 @@ constexpr std::size_t kCrcOffset = kEntryOffset + 2;
 constexpr std::size_t kHeaderEnd = kCrcOffset + 8;
 constexpr std::size_t kNoteOffset = 64;
 constexpr std::size_t kSize = kNoteOffset + Guard::kNoteCapacity + 1;
-constexpr std::uint64_t kRange = 64;
+constexpr std::uint64_t kFirstRange = 64;
+constexpr std::uint64_t kLargestRange = 4096;
 
 // What this process has reserved. Direct-mapped: a name that loses its slot syncs once more.
 struct Range {
   os::FileId guard;
   std::uint64_t ceiling = 0;  // the one that we wrote
   std::uint64_t last = 0;     // the last token that we handed out
+  std::uint64_t size = 0;     // how many we reserved
 };
 constexpr std::size_t kSlots = 1024;
 std::mutex mutex;
@@ -99,19 +101,21 @@ os::Failure Guard::nextToken(std::uint64_t floor, std::uint64_t& token) {
     // living process may have forgotten it), and for a new guard above what was before it.
     std::uint64_t above = std::max({ceiling_, range.last, floor});
     if (ceiling_ == 0) above = std::max(above, os::wallClockUs());
-    remember({id_, 0, range.last});
+    const bool usedUp = ceiling_ != 0 && range.ceiling == ceiling_ && range.last == ceiling_;
+    const std::uint64_t size = usedUp ? std::min(2 * range.size, kLargestRange) : kFirstRange;
+    remember({id_, 0, range.last, 0});
     // Nothing is above these. A counter that began again at 0 would hand out all tokens once more.
-    if (above > UINT64_MAX - kRange) return {EOVERFLOW, "token"};
-    if (const os::Failure failure = reserve(above)) return failure;
-    range = {id_, ceiling_, above};
+    if (above > UINT64_MAX - size) return {EOVERFLOW, "token"};
+    if (const os::Failure failure = reserve(above + size)) return failure;
+    range = {id_, ceiling_, above, size};
   }
   token = ++range.last;
   remember(range);
   return {};
 }
 
-os::Failure Guard::reserve(std::uint64_t above) {
-  ceiling_ = above + kRange;
+os::Failure Guard::reserve(std::uint64_t ceiling) {
+  ceiling_ = ceiling;
   if (const os::Failure failure = store()) return failure;
   if (const os::Failure failure = file_.sync()) return failure;
   if (entrySynced_) return {};

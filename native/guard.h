@@ -3,9 +3,11 @@
 // No token is handed out before a ceiling at or above it has been synced. A process that needs one
 // reserves a range with one sync and then serves itself from memory, as long as the guard still
 // shows the ceiling that it wrote. Anybody else reserves anew, above that ceiling. So a lone
-// process syncs once for many tokens, and two that take turns sync at each. To trust "the last
-// token" in the file instead is wrong even within one boot: a disk that is unplugged loses what was
-// not synced, and hands out the same tokens again.
+// process syncs once for many tokens, and two that take turns sync at each. Who has used up a range
+// undisturbed reserves one of twice the size; what is skipped when somebody else comes is never
+// more than what was used, and the first range (ADR 16). To trust "the last token" in the file
+// instead is wrong even within one boot: a disk that is unplugged loses what was not synced, and
+// hands out the same tokens again.
 //
 // A guard is born with the wall clock in microseconds as its counter. If the folder is deleted,
 // tokens still rise, unless the clock was set back or a million tokens a second were handed out.
@@ -50,7 +52,7 @@ class Guard {
   os::Failure nextToken(std::uint64_t floor, std::uint64_t& token);
 
  private:
-  os::Failure reserve(std::uint64_t above);
+  os::Failure reserve(std::uint64_t ceiling);
   os::Failure store() const;
 
   const os::File& file_;

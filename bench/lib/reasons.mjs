@@ -7,7 +7,12 @@ const anatomies = [
   ['try + release, sync', 'holdfast', 'C, sidecar', 'eleven'],
   ['lock + release, async', 'holdfast, no sidecar', 'C, no sidecar', 'six'],
   ['lock + release, async', 'holdfast', 'C, sidecar', 'eleven'],
-  ['lease, attached', 'holdfast lease', 'C, same calls', '27, and a sync for every 64 grants'],
+  [
+    'lease, attached',
+    'holdfast lease',
+    'C, same calls',
+    '27, and a sync for every range of tokens',
+  ],
   ['lease, renewal', 'holdfast lease, renewal', 'C, same calls', 'nine'],
 ];
 
@@ -61,7 +66,7 @@ is to be seen under [Waiting](#waiting): four waits, and nothing else of the pro
   'lease, attached': ({ median, times }) =>
     `**The attached lease.** The lock file in C is five system calls; a lease is 27, for the guard, the token, and the checks
 that a lock file does without ([protocol](protocol.md)). C takes ${median('lease, attached', 'C, same calls')} for them, ${times('lease, attached', 'C, lock file', 'C, same calls')} of the lock file; part of
-it is the sync that reserves the next 64 tokens.`,
+it is the sync that reserves the next range of tokens.`,
   'lease, durable': ({ median }) =>
     `**The durable lease** syncs three times by design, the C beside it twice: the record and its folder before the grant, and the folder again
 after the release, so that a lease that was given back does not come back after a power cut. With ${median('lease, durable', 'C, lock file, synced')} for two syncs, three of
