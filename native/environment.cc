@@ -66,7 +66,16 @@ void Environment::forget(LockWaiter* waiter) {
 void Environment::finishWait(LockWaiter* waiter) {
   forget(waiter);
   waiters_.remove(waiter);
-  waiter->join();
+  joinLeaving();
+  waiter->retain();
+  leaving_ = waiter;
+}
+
+void Environment::joinLeaving() {
+  if (leaving_ == nullptr) return;
+  leaving_->join();
+  leaving_->drop();
+  leaving_ = nullptr;
 }
 
 void Environment::close(void* raw) {
@@ -75,6 +84,7 @@ void Environment::close(void* raw) {
   for (LockWaiter* waiter = self->waiters_.first(); waiter != nullptr; waiter = waiter->next) {
     waiter->cancel();
   }
+  self->joinLeaving();
   const std::uint64_t deadline = os::monotonicNs() + kPatience;
   while (LockWaiter* waiter = self->waiters_.takeFirst()) {
     napi_delete_reference(self->env_, static_cast<napi_ref>(waiter->attachment));

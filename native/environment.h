@@ -64,18 +64,22 @@ class Environment {
   os::Failure startWait(LockWaiter* waiter);
   // The caller no longer waits for it: it does not keep the program alive any more.
   void forget(LockWaiter* waiter);
-  // The result has arrived: join the thread and take the waiter out of the list.
+  // The result has arrived: take the waiter out of the list. Its thread has nothing to do any more
+  // but to end, and is joined when the next one gets here. Joined at once it would stand between
+  // the grant and the program, and it has often just lost the processor to us: milliseconds.
   void finishWait(LockWaiter* waiter);
 
  private:
   explicit Environment(napi_env env) : env_(env) {}
   static void close(void* self);
   static void post(LockWaiter* waiter, void* self);
+  void joinLeaving();
 
   napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
   LinkedList<LockHandle> held_;
   LinkedList<LockWaiter> waiters_;
+  LockWaiter* leaving_ = nullptr;  // its thread ends, and is not joined yet
   std::size_t pending_ = 0;
   LocalVolumes volumes_;
 };

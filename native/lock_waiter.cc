@@ -54,7 +54,7 @@ void LockWaiter::finish(Outcome outcome) {
       outcome = Outcome::cancelled;
     }
     outcome_ = outcome;
-    hasResult_ = true;
+    hasResult_.store(true, std::memory_order_release);
     if (finished_ != nullptr && !detached_) finished_(this, context_);
   }
   done_.set();
@@ -62,15 +62,10 @@ void LockWaiter::finish(Outcome outcome) {
 
 bool LockWaiter::cancel() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (hasResult_) return true;
+  if (hasResult()) return true;
   cancelled_ = true;
   interrupt_.request();
   return false;
-}
-
-bool LockWaiter::hasResult() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return hasResult_;
 }
 
 void LockWaiter::detach() {

@@ -4,9 +4,9 @@
 // its syncs), or that of a lease's record, whose holder's end is waited for.
 //
 // The thread is our own. A waiter in libuv's pool would, four times over, stop every fs and dns
-// call of the program. It is joined when its result is taken, or when the JavaScript environment
-// (a worker thread, the process) goes away. While it runs, nothing but the waiter's own members is
-// shared with it: the lock is granted into a handle of its own and moved out afterwards.
+// call of the program. It is joined some time after its result was taken, or when the JavaScript
+// environment (a worker thread, the process) goes away. While it runs, nothing but the waiter's own
+// members is shared with it: the lock is granted into a handle of its own and moved out afterwards.
 #pragma once
 
 #include <atomic>
@@ -41,7 +41,9 @@ class LockWaiter {
   // (perhaps a grant: it was faster). False when the thread is on its way out: call again, for a
   // wake-up may be lost (os.h, Interrupt).
   bool cancel();
-  bool hasResult();
+  // Takes no mutex: the thread tells of its result inside one, and loses the processor right then
+  // to whom it told.
+  bool hasResult() const { return hasResult_.load(std::memory_order_acquire); }
   bool waitFinished(std::uint64_t timeoutNs) { return done_.wait(timeoutNs); }
   // After the result, or after waitFinished(): the thread is gone when this returns.
   void join() { thread_.join(); }
@@ -49,7 +51,7 @@ class LockWaiter {
   // out, give back what it was granted, and tell nobody.
   void detach();
 
-  // The result; read it after join().
+  // The result; read it when there is one. The thread does not touch it any more.
   Outcome outcome() const { return outcome_; }
   Verdict verdict() const { return verdict_; }
   const Transaction* transaction() const { return transaction_ ? &*transaction_ : nullptr; }
@@ -87,11 +89,12 @@ class LockWaiter {
   void* context_ = nullptr;
   std::atomic<int> references_{1};
 
-  std::mutex mutex_;  // guards what follows
-  bool hasResult_ = false;
+  Outcome outcome_ = Outcome::cancelled;
+  std::atomic<bool> hasResult_{false};  // when it is true, all of the result is there
+
+  std::mutex mutex_;  // guards what follows, and a result that comes against a cancel
   bool cancelled_ = false;
   bool detached_ = false;
-  Outcome outcome_ = Outcome::cancelled;
 };
 
 // Waits on a thread of its own while the calling thread blocks, at most `limitMs`, and no longer
