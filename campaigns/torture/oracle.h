@@ -88,21 +88,22 @@ inline void raise(Word& word, std::uint64_t value) {
   }
 }
 
-inline bool setByte(int name, short type) {
+inline struct flock byteOf(int name, short type) {
   struct flock lock{};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   lock.l_start = name;
   lock.l_len = 1;
+  return lock;
+}
+
+inline bool setByte(int name, short type) {
+  struct flock lock = byteOf(name, type);
   return ::fcntl(0, F_SETLK, &lock) == 0;
 }
 
 inline bool byteIsTaken(int name, short type) {
-  struct flock lock{};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = name;
-  lock.l_len = 1;
+  struct flock lock = byteOf(name, type);
   return ::fcntl(0, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 

@@ -31,7 +31,10 @@ export class Child {
   constructor(target) {
     this.target = target;
     // Not an event that might come before somebody listens.
-    this.ready = new Promise((resolve) => target.once('message', resolve));
+    this.ready = new Promise((resolve, reject) => {
+      target.once('message', resolve);
+      target.once('exit', (code) => reject(new Error(`it ended with ${code} before it was ready`)));
+    });
     this.exited = once(target, 'exit');
     target.on('message', ({ call, result, error }) => {
       const { resolve, reject } = this.#calls.get(call) ?? {};
