@@ -5,6 +5,9 @@
  * group, for only the group in the foreground may read from the terminal; what the terminal sends at
  * Ctrl-C and Ctrl-\ reaches it without us. Otherwise it is put into a session of its own, so that it
  * and all that it starts can be sent a signal at once.
+ *
+ * A signal that we were sent goes there and no further. When the command is to be stopped for good,
+ * whoever has left its group, or never had one, is looked for as well (kin.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fstatSync } from 'node:fs';
@@ -12,6 +15,7 @@ import { isatty } from 'node:tty';
 
 import { addon } from '../native.js';
 import { notExecutable, notFoundCommand, signalExitCode } from './exit-codes.js';
+import { kinOf, runs, type Process } from './kin.js';
 
 /** Want of something else than a command that can be run. */
 const shortages = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
@@ -77,29 +81,61 @@ export class Child {
     this.#send(signal);
   }
 
-  /** SIGTERM, and after a while SIGKILL; resolves when all that can be reached is gone or killed. */
-  async stop(killAfterMs: number): Promise<void> {
+  /**
+   * SIGTERM, and after a while SIGKILL; resolves when all that can be reached is gone or killed. By the
+   * variable `NAME=value`, which nobody else was given, those are known that are out of sight.
+   */
+  async stop(killAfterMs: number, variable: string): Promise<void> {
     const deadline = performance.now() + Math.min(killAfterMs, maxDelay);
-    this.#send('SIGTERM');
-    this.#send('SIGCONT'); // one that is stopped would not hear it
-    for (let left = killAfterMs; left > 0 && this.#send(0); left = deadline - performance.now()) {
+    const others = this.#others(variable);
+    // One that is stopped would not hear the first.
+    for (const signal of ['SIGTERM', 'SIGCONT'] as const) {
+      this.#send(signal);
+      for (const { pid } of others) sendTo(pid, signal);
+    }
+    const anyRuns = (): boolean => this.#send(0) || others.some(runs);
+    for (let left = killAfterMs; left > 0 && anyRuns(); left = deadline - performance.now()) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(lookMs, left)));
     }
-    this.#send('SIGKILL');
+    this.#kill(variable);
     await this.ended;
+  }
+
+  /** Looks until nobody new is found: who is killed starts nobody else, but may just have done so. */
+  #kill(variable: string): void {
+    const killed = new Set<string>();
+    for (let before = -1; before < killed.size;) {
+      before = killed.size;
+      this.#send('SIGKILL');
+      for (const { pid, start } of this.#others(variable)) {
+        sendTo(pid, 'SIGKILL');
+        killed.add(`${pid} ${start}`);
+      }
+    }
+  }
+
+  /** Whom a signal to the child, or to its group, does not reach. */
+  #others(variable: string): Process[] {
+    const us = this.#process?.pid;
+    return kinOf(variable).filter(({ pid, group }) => us !== (this.#group ? group : pid));
   }
 
   /** False when nobody is left to be sent anything. */
   #send(signal: NodeJS.Signals | 0): boolean {
     const { pid } = this.#process ?? {};
     if (pid === undefined) return false;
-    try {
-      // By way of its object, for a number may be given away again; that of a group is not as long
-      // as somebody is in it.
-      return this.#group ? process.kill(-pid, signal) : (this.#process?.kill(signal) ?? false);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'EPERM';
-    }
+    // By way of its object, for a number may be given away again; that of a group is not as long as
+    // somebody is in it.
+    return this.#group ? sendTo(-pid, signal) : (this.#process?.kill(signal) ?? false);
+  }
+}
+
+/** False when there is nobody. */
+function sendTo(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

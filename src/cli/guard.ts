@@ -55,7 +55,7 @@ async function guard(context: Context, held: Held, killAfterMs: number): Promise
 /** Of the command, of its own accord or because what it was to be guarded by is lost. */
 async function untilEnd(
   child: Child,
-  { lost, what }: Held,
+  { lost, what, env }: Held,
   killAfterMs: number,
   say: (message: string) => void,
 ): Promise<End> {
@@ -64,7 +64,7 @@ async function untilEnd(
     lost &&
     onAbort(lost, () => {
       say(`${what} is lost: somebody broke it, or took it over. Ending the command`);
-      stopped = child.stop(killAfterMs);
+      stopped = child.stop(killAfterMs, `HOLDFAST_ID=${env['HOLDFAST_ID'] ?? ''}`);
     });
   const end = await child.ended;
   unlisten?.();

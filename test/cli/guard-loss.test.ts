@@ -62,6 +62,24 @@ await t.test(
   },
 );
 
+await t.test('a guard in the guard, and what has left the group', async (t) => {
+  const root = t.testdir();
+  const script = `trap '' TERM; setsid sleep 1000 & echo "second $!"; ${says}; wait`;
+  const inner = programCommand(['guard', 'inner', '--', 'sh', '-c', script]).flat();
+  const words = ['guard', 'job', '--kill-after', '300ms', '--', ...inner];
+  const { guard, pid } = await guarding(Command.start(t, words, { root }));
+  const second = Number(await guard.says(/^second (\d+)/));
+  for (const each of [pid, second]) {
+    t.teardown(() => isRunning(each) && process.kill(each, 'SIGKILL'));
+  }
+  const leases = new Leases({ dir: root });
+  await leases.break('job', { force: true });
+  t.match(await guard.ended, { code: 5 });
+  await untilGone(pid);
+  await untilGone(second);
+  t.not((await leases.inspect('inner'))?.state, 'held');
+});
+
 await t.test('lost and over at the same moment is still lost', async (t) => {
   const root = t.testdir();
   const { guard } = await guarding(start(t, root, `${says}; exec cat`));

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 
 import { Leases } from '../../lib/index.js';
 import { commandEnv, programCommand } from '../helpers/cli.js';
+import { isRunning, untilGone } from '../helpers/command.js';
 
 const linux = process.platform === 'linux';
 if (linux) execFileSync('script', ['--version']); // a machine without it fails here, and says why
@@ -100,6 +101,31 @@ await t.test('TERM to the guard goes to the command', { skip: !linux }, async (t
   process.kill(Number(guard), 'SIGTERM');
   await shows(/term\s+ended 9/);
   await exit;
+});
+
+await t.test('the lease is lost: all that it started ends', { skip: !linux }, async (t) => {
+  const root = t.testdir();
+  // Started by a child that goes on, by one that is gone, with an environment of its own, and as what
+  // minds no TERM; the last one ends with the command anyway.
+  const started = `sleep 1000 & echo "one $!."
+    sh -c 'sleep 1000 & echo "two $!."'
+    env -i sleep 1000 & echo "three $!."
+    sh -c 'trap "" TERM; setsid sleep 1000 & echo "four $!."'
+    echo "in"; exec cat`;
+  writeFileSync(join(root, 'started.sh'), started);
+  const script = `$guard --kill-after 300ms -- sh '${join(root, 'started.sh')}'; echo "ended $?"`;
+  const { shows, exit } = terminal(t, root, script);
+  await shows(/^in/m);
+  const pids: number[] = [];
+  for (const word of ['one', 'two', 'three', 'four']) {
+    const [, pid] = await shows(new RegExp(`^${word} (\\d+)\\.`, 'm'));
+    pids.push(Number(pid));
+    t.teardown(() => isRunning(Number(pid)) && process.kill(Number(pid), 'SIGKILL'));
+  }
+  await new Leases({ dir: join(root, 'leases') }).break('job', { force: true });
+  await shows(/ended 5/);
+  await exit;
+  for (const pid of pids) await untilGone(pid);
 });
 
 await t.test('Ctrl-Z stops both, and fg goes on', { skip: !linux }, async (t) => {

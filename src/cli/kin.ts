@@ -1,0 +1,65 @@
+/**
+ * Whoever a guarded command has started, wherever they went: on Linux, which shows every process.
+ *
+ * A process group does not reach those that left it: the jobs of a shell, the command of a guard within
+ * a guard, a daemon. But the lease's id is in the environment that the command was given, and all that
+ * it starts inherit it, orphans included; and whoever was given another environment still descends
+ * from one that has it. Only who is both an orphan and was given another environment gets away.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+
+export interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  /** With the number it names a process for good; numbers are given away again. */
+  readonly start: string;
+}
+
+/** Our children, whoever has this variable (`NAME=value`), and all that descend from them. */
+export function kinOf(variable: string): Process[] {
+  const all = numbers().flatMap((pid) => lookAt(pid) ?? []);
+  const kin = new Set(
+    all.filter(({ pid, parent }) => parent === process.pid || hasVariable(pid, variable)),
+  );
+  // It grows while it is walked, up to all.
+  for (const { pid } of kin) {
+    for (const each of all) if (each.parent === pid) kin.add(each);
+  }
+  return [...kin];
+}
+
+/** Does it still run? Who has ended and was not waited for does not. */
+export function runs({ pid, start }: Process): boolean {
+  return lookAt(pid)?.start === start;
+}
+
+function numbers(): number[] {
+  try {
+    return readdirSync('/proc').map(Number).filter(Number.isInteger);
+  } catch {
+    return []; // another system, or nothing is mounted there
+  }
+}
+
+/** By proc_pid_stat(5): `pid (comm) state ppid pgrp …`, and the comm may hold anything. */
+function lookAt(pid: number): Process | undefined {
+  const line = read(pid, 'stat').toString('latin1');
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  const [state = 'X', parent, group] = fields;
+  if (state === 'Z' || state === 'X') return undefined;
+  return { pid, parent: Number(parent), group: Number(group), start: fields[19] ?? '' };
+}
+
+function hasVariable(pid: number, variable: string): boolean {
+  return `\0${read(pid, 'environ').toString('latin1')}`.includes(`\0${variable}\0`);
+}
+
+/** Nothing of one that has ended, or that is somebody else's. */
+function read(pid: number, file: string): Buffer {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return Buffer.alloc(0);
+  }
+}
