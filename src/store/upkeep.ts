@@ -1,4 +1,7 @@
 /** What anybody may do to a name, without holding it. */
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 import { LockError, type LockErrorCode, type SystemError } from '../errors.js';
 import { encodeFreeze } from '../freeze.js';
 import { unknowable, type LeaseInfo, type Unknowable } from '../lease-info.js';
@@ -12,11 +15,17 @@ import type { Break, Owner } from './store.js';
 
 /**
  * False: there are no files of this name, and looking under the guard would create one. A file that may
- * not be looked at may be there; the look says why not.
+ * not be looked at may be there, and where there is no folder but something else, nothing is known;
+ * the look says why not.
  */
 export function everUsed({ files: { base } }: Place): boolean {
   const suffixes = ['.lock', '.guard', '.freeze'];
-  return suffixes.some((suffix) => addon.identify(base + suffix, false) !== undefined);
+  if (suffixes.some((suffix) => addon.identify(base + suffix, false) !== undefined)) return true;
+  try {
+    return !statSync(dirname(base)).isDirectory();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
 }
 
 /** What is known of the name; undefined if nobody holds it and it is not frozen. */

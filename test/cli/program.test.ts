@@ -69,7 +69,11 @@ await t.test('folders and files that are not ours', async (t) => {
   chmodSync(join(folder, 'closed'), 0o755);
 
   writeFileSync(join(folder, 'file'), '');
-  t.match(await run('file/below', 'lock', 'x'), { code: 1, out: '', err: /ENOTDIR|EEXIST/ });
+  for (const command of ['lock', 'exists', 'why', 'unlock', 'unfreeze']) {
+    for (const dir of ['file', 'file/below']) {
+      t.match(await run(dir, command, 'x'), { code: 1, out: '', err: /ENOTDIR|EEXIST/ });
+    }
+  }
 });
 
 await t.test('a reader that has gone ends it quietly', async (t) => {
