@@ -56,6 +56,19 @@ export function errorExitCode(error: unknown): number {
   return ExitCode.failed;
 }
 
+/** Of several: an error before a refusal, and that before there being nothing. */
+export function worst(codes: readonly number[]): number {
+  return gravity.find((code) => codes.includes(code)) ?? codes.find((code) => code !== 0) ?? 0;
+}
+
+const gravity: readonly number[] = [
+  ExitCode.failed,
+  ExitCode.lost,
+  ExitCode.held,
+  ExitCode.notOwner,
+  ExitCode.notFound,
+];
+
 /** The exit code of another program, which stands even if the command was interrupted. */
 export class FinalCode {
   constructor(readonly code: number) {}

@@ -17,11 +17,10 @@ export function tellFailure(
   words: readonly string[],
   { output, errors }: Surroundings,
 ): number {
-  const exitCode = errorExitCode(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const failure = failureOf(error);
+  const { exitCode, message } = failure;
   if (wantsJson(words)) {
-    const data = { ok: false, exitCode, code: codeOf(error), message, ...detailsOf(error) };
-    output.write(`${JSON.stringify(data)}\n`);
+    output.write(`${JSON.stringify({ ok: false, ...failure })}\n`);
     return exitCode;
   }
   const program = `holdfast ${error instanceof UnknownCommand ? '' : (name ?? '')}`.trimEnd();
@@ -29,6 +28,18 @@ export function tellFailure(
   const help = error instanceof UnknownCommand ? 'holdfast help' : `${program} --help`;
   if (exitCode === ExitCode.usage) errors.write(`Try: ${help}\n`);
   return exitCode;
+}
+
+/** As data. */
+export interface Failure {
+  readonly exitCode: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+export function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  return { exitCode: errorExitCode(error), code: codeOf(error), message, ...detailsOf(error) };
 }
 
 /** Also of words that make no sense: whoever asked for JSON reads nothing else. */

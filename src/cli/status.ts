@@ -4,10 +4,12 @@ import Table from 'cli-table3';
 import { Bell } from '../bell.js';
 import { onAbort } from '../abort.js';
 import { formatDuration } from '../duration.js';
+import { LockError } from '../errors.js';
 import type { LeaseInfo } from '../lease-info.js';
 import { onFolderChange } from '../store/folder-watch.js';
 import type { Context } from './context.js';
-import { ExitCode } from './exit-codes.js';
+import { ExitCode, worst } from './exit-codes.js';
+import { failureOf, type Failure } from './failure.js';
 import { screenOn, type Screen } from './screen.js';
 import { endlessMs, infoJson, plain } from './wording.js';
 
@@ -21,14 +23,16 @@ export async function run(context: Context): Promise<number> {
   const { args, leases, output, errors } = context;
   if (args.flag('prune')) await leases.sweep();
   if (args.flag('watch')) return watch(context);
-  const { found, missing } = await collect(context);
-  if (args.flag('json')) output.write(`${json(found, missing, context)}\n`);
+  const collected = await collect(context);
+  const code = exitCodeOf(collected);
+  if (args.flag('json')) output.write(`${json(collected, context)}\n`);
   else {
     const screen = screenOn(output);
-    if (found.length > 0 || missing.length === 0) screen.print(...picture(found, context, screen));
-    for (const name of missing) errors.write(`nobody holds ${plain(name)}\n`);
+    const { found } = collected;
+    if (found.length > 0 || code === ExitCode.ok) screen.print(...picture(found, context, screen));
+    for (const line of complaints(collected)) errors.write(`${line}\n`);
   }
-  return missing.length === 0 ? ExitCode.ok : ExitCode.notFound;
+  return code;
 }
 
 async function watch(context: Context): Promise<number> {
@@ -42,10 +46,10 @@ async function watch(context: Context): Promise<number> {
   const unwatch = store === undefined ? onFolderChange(context.root, ring) : () => undefined;
   let last = '';
   while (!signal.aborted) {
-    const { found, missing } = await collect(context);
+    const collected = await collect(context);
     const text = args.flag('json')
-      ? json(found, missing, context)
-      : picture(found, context, screen).join('\n');
+      ? json(collected, context)
+      : [...picture(collected.found, context, screen), ...failuresOf(collected)].join('\n');
     if (screen.interactive && !args.flag('json')) output.write(redrawn(text));
     else if (text !== last) output.write(`${text}\n`);
     last = text;
@@ -61,30 +65,52 @@ function redrawn(text: string): string {
   return `\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J\n`;
 }
 
-/** What there is, and the names that were asked for and nobody holds. */
+/** What there is, the names that were asked for and nobody holds, and those that cannot be told of. */
 async function collect({ args, leases, names }: Context): Promise<Collected> {
   const found: LeaseInfo[] = [];
   const missing: string[] = [];
+  const failures: Collected['failures'][number][] = [];
   if (names.length === 0) {
     for await (const info of leases.list(args.text('prefix') ?? '')) found.push(info);
   }
   for (const name of names) {
-    const info = await leases.inspect(name);
-    if (info === null) missing.push(name);
-    else found.push(info);
+    try {
+      const info = await leases.inspect(name);
+      if (info === null) missing.push(name);
+      else found.push(info);
+    } catch (error) {
+      if (!(error instanceof LockError)) throw error;
+      failures.push({ name, ...failureOf(error) });
+    }
   }
-  return { found, missing };
+  return { found, missing, failures };
 }
 
 interface Collected {
   readonly found: readonly LeaseInfo[];
   readonly missing: readonly string[];
+  readonly failures: readonly (Failure & { readonly name: string })[];
 }
 
-function json(found: readonly LeaseInfo[], missing: readonly string[], { where }: Context): string {
+function exitCodeOf({ missing, failures }: Collected): number {
+  return worst([...missing.map(() => ExitCode.notFound), ...failures.map((each) => each.exitCode)]);
+}
+
+function complaints(collected: Collected): string[] {
+  const missing = collected.missing.map((name) => `nobody holds ${plain(name)}`);
+  return [...missing, ...failuresOf(collected)];
+}
+
+function failuresOf({ failures }: Collected): string[] {
+  return failures.map(({ message }) => `holdfast status: ${plain(message)}`);
+}
+
+function json(collected: Collected, { where }: Context): string {
   const now = Date.now();
-  const leases = found.map((info) => infoJson(info, now));
-  return JSON.stringify({ ok: missing.length === 0, root: where, leases, missing });
+  const leases = collected.found.map((info) => infoJson(info, now));
+  const { missing, failures } = collected;
+  const ok = exitCodeOf(collected) === ExitCode.ok;
+  return JSON.stringify({ ok, root: where, leases, missing, failures });
 }
 
 function picture(found: readonly LeaseInfo[], { where, args }: Context, screen: Screen): string[] {

@@ -4,7 +4,7 @@ import type { LeaseInfo } from '../lease-info.js';
 import { defaultOwner } from '../owner.js';
 import { takeable } from '../staleness.js';
 import type { Context } from './context.js';
-import { errorExitCode, ExitCode, UsageError } from './exit-codes.js';
+import { errorExitCode, ExitCode, UsageError, worst } from './exit-codes.js';
 import { denial, infoJson, plain } from './wording.js';
 
 /** What came of one name. */
@@ -27,7 +27,6 @@ export async function run(context: Context): Promise<number> {
   const names = args.flag('all') ? await ownNames(context) : context.names;
   const outcomes: Outcome[] = [];
   for (const name of names) outcomes.push(await unlock(context, name).catch(failureOf(name)));
-  const failed = outcomes.filter(({ code }) => code !== ExitCode.ok);
   if (args.flag('json')) printJson(context, outcomes);
   else {
     for (const { line, code } of outcomes) {
@@ -35,7 +34,7 @@ export async function run(context: Context): Promise<number> {
     }
     if (names.length === 0) context.errors.write(`${owner(context)} holds nothing\n`);
   }
-  return names.length === 0 ? ExitCode.notFound : (failed[0]?.code ?? ExitCode.ok);
+  return names.length === 0 ? ExitCode.notFound : worst(outcomes.map(({ code }) => code));
 }
 
 /** What goes wrong with one is no reason to be silent of the others. */

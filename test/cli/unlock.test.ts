@@ -22,6 +22,11 @@ await t.test('in words', async (t) => {
   t.match(await callMain(['exists', 'c'], env), { code: 3 });
 });
 
+await t.test('the worst is the exit code', async (t) => {
+  t.match(await callMain(['unlock', 'none', 'b', 'a', '--owner', 'me'], env), { code: 1 });
+  t.match(await callMain(['unlock', 'none', 'c', '--owner', 'you'], env), { code: 4 });
+});
+
 await t.test('as JSON', async (t) => {
   const { code, out } = await callMain(['unlock', 'a', 'b', 'c', '--owner', 'me', '--json'], env);
   t.equal(code, 1);
