@@ -48,6 +48,11 @@ export interface End {
   readonly message?: string;
 }
 
+/** It is put into a session of its own, where the keys of a terminal do not reach it. */
+export function childIsApart(): boolean {
+  return !isatty(0) && !windows;
+}
+
 export class Child {
   readonly ended: Promise<End>;
   readonly #process: ChildProcess | undefined;
@@ -56,7 +61,7 @@ export class Child {
 
   constructor([file = '', ...args]: readonly string[], { env, descriptor }: Inheritance) {
     this.#terminal = isatty(0);
-    this.#group = !this.#terminal && !windows;
+    this.#group = childIsApart();
     const stdio: ('inherit' | 'ignore' | number)[] = ['inherit', 'inherit', 'inherit'];
     if (descriptor !== undefined) {
       const at = freeNumber();
@@ -71,6 +76,16 @@ export class Child {
     } catch (error) {
       this.ended = Promise.resolve(notStarted(error, file));
     }
+  }
+
+  /**
+   * Keeps it stopped for as long as `fn` runs. By STOP: the kernel lets nobody be stopped by TSTP whom
+   * no shell could continue, and so nobody in a session of its own.
+   */
+  pause(fn: () => void): void {
+    this.#send('SIGSTOP');
+    fn();
+    this.#send('SIGCONT');
   }
 
   /** Passes a signal on that we were sent. */

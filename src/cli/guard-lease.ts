@@ -15,6 +15,8 @@ export interface Held {
   readonly descriptor: number | undefined;
   /** Aborted when it is lost. Without one it cannot be. */
   readonly lost?: AbortSignal;
+  /** Notices a loss now, not within a second. */
+  look?(): void;
   /** False: it was lost. */
   release(): Promise<boolean>;
 }
@@ -60,6 +62,13 @@ export async function takeLease(context: Context): Promise<Held | number> {
       },
       descriptor: lease.descriptor,
       lost: lease.signal,
+      look: () => {
+        try {
+          lease.assertHeld();
+        } catch {
+          // If it is lost the signal says so.
+        }
+      },
       release: async () => (await lease.release()) === 'released',
     };
   } catch (error) {

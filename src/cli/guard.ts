@@ -1,7 +1,7 @@
 /** `holdfast guard NAME -- CMD…`: holds a lease, or a file lock, for the life of a command. */
 import { onAbort } from '../abort.js';
 import { addon } from '../native.js';
-import { Child, type End } from './child.js';
+import { Child, childIsApart, type End } from './child.js';
 import type { Context } from './context.js';
 import { ExitCode, FinalCode, UsageError } from './exit-codes.js';
 import { takeFileLock } from './guard-file.js';
@@ -32,8 +32,18 @@ async function guard(context: Context, held: Held, killAfterMs: number): Promise
   const pass = (signal: NodeJS.Signals): void => {
     child?.pass(signal);
   };
+  /** Ctrl-Z: we stop by the default, and the command with us; a shell continues us, and we it. */
+  const pause = (): void => {
+    process.off('SIGTSTP', pause);
+    child?.pause(() => {
+      process.kill(process.pid, 'SIGTSTP');
+      held.look?.(); // what has to end shall not go on before
+    });
+    process.on('SIGTSTP', pause);
+  };
   // Before there is a child: one that is sent QUIT without a listener dies of it.
   for (const signal of signals) process.on(signal, pass);
+  if (childIsApart()) process.on('SIGTSTP', pause);
   try {
     const { descriptor } = held;
     child = new Child(context.args.command, { env: { ...context.env, ...held.env }, descriptor });
@@ -49,6 +59,7 @@ async function guard(context: Context, held: Held, killAfterMs: number): Promise
     return ExitCode.failed;
   } finally {
     for (const signal of signals) process.off(signal, pass);
+    process.off('SIGTSTP', pause);
   }
 }
 
