@@ -24,10 +24,14 @@ export interface Held {
 const refusals = new Set<string>(['ERR_LOCK_HELD', 'ERR_LOCK_FROZEN', 'ERR_LOCK_TIMEOUT']);
 const ofFiles = ['shared', 'no-wait', 'conflict-exit-code'] as const;
 
-/** The child finds the lease where it is: in the store that was named, or in files although one is set. */
-function storeFor(args: Context['args']): Record<string, string> {
-  const named = args.text('store') ?? (args.text('root') === undefined ? undefined : '');
-  return named === undefined ? {} : { HOLDFAST_STORE: named };
+/**
+ * The child finds the lease where it is: in the store that was named, or in the folder that was,
+ * although a store is set, and whatever folder it goes to. What was not named it finds as we did.
+ */
+function placeFor({ args, root }: Context): Record<string, string> {
+  const store = args.text('store');
+  if (store !== undefined) return { HOLDFAST_STORE: store };
+  return args.text('root') === undefined ? {} : { HOLDFAST_STORE: '', HOLDFAST_ROOT: root };
 }
 
 /** The lease, or the exit code of a refusal. */
@@ -58,7 +62,7 @@ export async function takeLease(context: Context): Promise<Held | number> {
         HOLDFAST_TOKEN: String(lease.token),
         HOLDFAST_ID: lease.id,
         HOLDFAST_DIR: leases.location,
-        ...storeFor(args),
+        ...placeFor(context),
       },
       descriptor: lease.descriptor,
       lost: lease.signal,

@@ -47,9 +47,9 @@ export const specs: readonly CommandSpec[] = [
     summary: 'hold a lease, or a file lock, while a command runs',
     details: [
       'The command is told HOLDFAST_NAME, HOLDFAST_TOKEN, HOLDFAST_ID and HOLDFAST_DIR, and by',
-      'HOLDFAST_STORE what --store was. When it ends the lease is released, and its exit code is that',
-      'of guard: 128 and the number of the signal if one ended it, 127 if it was not found, 126 if it',
-      'could not be run.',
+      'HOLDFAST_ROOT or HOLDFAST_STORE what --root or --store was. When it ends the lease is released,',
+      'and its exit code is that of guard: 128 and the number of the signal if one ended it, 127 if it',
+      'was not found, 126 if it could not be run.',
       '',
       'If the lease is lost the command is sent TERM, and KILL after a while; guard exits with 5. So is',
       'all that it has started: on Linux wherever they went, unless their environment was taken from',

@@ -1,7 +1,7 @@
 /** `holdfast guard NAME -- CMD`: how it ends, what the command is told, what is left behind. */
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 
@@ -99,6 +99,17 @@ await t.test('the command is told what protects it', async (t) => {
   const info = await new Leases({ dir: root }).inspect(name);
   t.equal(told, [name, String(info?.token), info?.id, root].join('|'));
   t.match(await guard.finish(), { code: 0 });
+});
+
+await t.test('the command finds the folder that was named, from wherever it is', async (t) => {
+  const root = t.testdir({ other: {} });
+  const leases = join(root, 'leases');
+  const [node = '', program = ''] = programCommand([]).flat();
+  const script = `cd '${join(root, 'other')}' && '${node}' '${program}' exists job`;
+  const words = ['guard', 'job', '--root', relative('', leases), '--', 'sh', '-c', script];
+  for (const env of [{}, { HOLDFAST_STORE: 'etcd://192.0.2.1:1/nowhere' }]) {
+    t.match(await runCommand(t, words, { root: join(root, 'other'), env }), { code: 0 });
+  }
 });
 
 await t.test('flags stand anywhere before --, and none behind it are ours', async (t) => {
