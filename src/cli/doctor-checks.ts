@@ -12,6 +12,7 @@ import { addon, createExclusive, isFailure, systemError } from '../native.js';
 import { readClocks } from '../now.js';
 import { packageRoot } from '../package-root.js';
 import { takeable } from '../staleness.js';
+import { quoted } from './shell.js';
 import { version } from './version.js';
 
 export interface Finding {
@@ -77,7 +78,7 @@ function permissions({ root }: Patient): Finding {
   const us = process.getuid?.();
   if (us === undefined) return ok(root);
   if ((mode & 0o022) !== 0) {
-    return warn(`${shown}: others may remove what is locked`, `chmod go-w '${root}'`);
+    return warn(`${shown}: others may remove what is locked`, `chmod go-w ${quoted(root)}`);
   }
   if (uid !== us && us !== 0)
     return warn(`${shown}, of user ${uid}`, `chown it, or set HOLDFAST_ROOT`);

@@ -1,22 +1,24 @@
 /** `holdfast why NAME`: all that keeps it from being locked, and what to type next. */
 import { formatDuration } from '../duration.js';
 import type { LeaseInfo } from '../lease-info.js';
+import type { Arguments } from './arguments.js';
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
+import { option, typed } from './shell.js';
 import { denial, infoJson, plain } from './wording.js';
 
 export async function run(context: Context): Promise<number> {
-  const { leases, name } = context;
+  const { args, leases, name } = context;
   const info = await leases.inspect(name);
   const blocked = info?.state === 'held' || info?.state === 'frozen';
-  const lines = info === null ? [`${plain(name)} is free`] : explain(info);
-  if (!blocked) lines.push(`  $ holdfast lock ${quoted(name)}`);
+  const lines = info === null ? [`${plain(name)} is free`] : explain(info, args);
+  if (!blocked) lines.push(`  $ ${typed(args, 'lock', name)}`);
   const data = info === null ? { name, state: 'free' } : infoJson(info, Date.now());
   context.say(lines.join('\n'), { ok: !blocked, ...data, explanation: lines });
   return blocked ? ExitCode.held : ExitCode.ok;
 }
 
-function explain(info: LeaseInfo): string[] {
+function explain(info: LeaseInfo, args: Arguments): string[] {
   const name = plain(info.name);
   const lines: string[] = [];
   const { state, why, kind, freeze, holder } = info;
@@ -31,13 +33,14 @@ function explain(info: LeaseInfo): string[] {
   if (freeze !== null) {
     const left = freeze.leftMs === null ? '' : ` for another ${formatDuration(freeze.leftMs)}`;
     lines.push(`${name} is frozen by ${plain(freeze.owner ?? 'a later version')}${left}`);
-    lines.push(`  $ holdfast unfreeze ${quoted(info.name)}`);
+    lines.push(`  $ ${typed(args, 'unfreeze', info.name)}`);
   }
   if (state === 'held' && kind === 'detached') {
-    lines.push(`  $ holdfast unlock ${quoted(info.name)}${ownerOption(holder?.owner)}`);
+    const owner = holder === null ? [] : option('owner', holder.owner);
+    lines.push(`  $ ${typed(args, 'unlock', info.name, owner)}`);
   }
   if (state === 'held' && why !== 'sidecar') {
-    lines.push(`  $ holdfast unlock ${quoted(info.name)} --force`);
+    lines.push(`  $ ${typed(args, 'unlock', info.name, ['--force'])}`);
   }
   return lines;
 }
@@ -55,13 +58,4 @@ function ofHolder({ name, kind, why, ttl }: LeaseInfo): string[] {
     ];
   }
   return [`nothing more is known: ${why}. What is not known counts as held`];
-}
-
-function ownerOption(owner: string | undefined): string {
-  return owner === undefined ? '' : ` --owner ${quoted(owner)}`;
-}
-
-/** As a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${plain(word).replaceAll("'", "'\\''")}'`;
 }
