@@ -42,10 +42,10 @@ export interface Inheritance {
   readonly descriptor: number | undefined;
 }
 
-/** How it ended: an exit code, with a message when it did not even start. */
+/** How it ended: an exit code, and what the system said when it did not even start. */
 export interface End {
   readonly code: number;
-  readonly message?: string;
+  readonly failure?: { readonly message: string; readonly code: string };
 }
 
 /** It is put into a session of its own, where the keys of a terminal do not reach it. */
@@ -167,11 +167,13 @@ function ending(process: ChildProcess, file: string): Promise<End> {
 }
 
 function notStarted(error: unknown, file: string): End {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT' || file === '')
-    return { code: notFoundCommand, message: `${file}: not found` };
-  if (code === 'EACCES') return { code: notExecutable, message: `${file}: permission denied` };
-  return { code: shortages.has(code) ? 1 : notExecutable, message };
+  const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException;
+  const end = (exitCode: number, why: string): End => {
+    return { code: exitCode, failure: { message: why, code } };
+  };
+  if (code === 'ENOENT' || file === '') return end(notFoundCommand, `${file}: not found`);
+  if (code === 'EACCES') return end(notExecutable, `${file}: permission denied`);
+  return end(shortages.has(code) ? 1 : notExecutable, message);
 }
 
 function freeNumber(): number {

@@ -8,7 +8,7 @@ import type { LeaseStore } from '../store/store.js';
 import type { Arguments } from './arguments.js';
 import { asUsage, ExitCode, UsageError } from './exit-codes.js';
 import type { Output } from './screen.js';
-import { denial, infoJson } from './wording.js';
+import { denial, infoJson, outcomeJson } from './wording.js';
 
 /** Where a command runs. */
 export interface Surroundings {
@@ -82,11 +82,15 @@ export class Context {
     });
   }
 
+  /** For programs: what was found out, and of bad news the exit code and the message. */
+  tell(exitCode: number, message: string, data: Readonly<Record<string, unknown>>): void {
+    this.output.write(`${outcomeJson(exitCode, message, data)}\n`);
+  }
+
   /** That it was in vain: a line on stderr, or an object on stdout. @returns the exit code */
   fail(exitCode: number, message: string, data: Record<string, unknown> = {}): number {
-    if (this.args.flag('json')) {
-      this.output.write(`${JSON.stringify({ ok: false, exitCode, message, ...data })}\n`);
-    } else this.errors.write(`${message}\n`);
+    if (this.args.flag('json')) this.tell(exitCode, message, data);
+    else this.errors.write(`${message}\n`);
     return exitCode;
   }
 

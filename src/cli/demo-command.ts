@@ -38,14 +38,17 @@ export async function demo(options: DemoOptions, output: Output): Promise<DemoFi
   }
 }
 
-export async function run({ args, output, signal }: Context): Promise<number> {
+export async function run(context: Context): Promise<number> {
+  const { args, output, signal } = context;
   const processes = wholeNumber(args, 'processes', 8, [2, 64]);
   const entries = wholeNumber(args, 'entries', 250, [1, 10_000]);
   const json = args.flag('json');
   const request = { processes, entries, signal };
   const figures = json ? await playActs(request, {}) : await demo(request, output);
-  if (json) output.write(`${JSON.stringify(figures, null, 2)}\n`);
-  return figures.withLock.lost === 0 ? ExitCode.ok : ExitCode.failed;
+  const { lost } = figures.withLock;
+  const code = lost === 0 ? ExitCode.ok : ExitCode.failed;
+  if (json) context.tell(code, `${lost} entries were lost with the lock`, { ...figures });
+  return code;
 }
 
 function wholeNumber(

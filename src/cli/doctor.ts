@@ -18,10 +18,10 @@ interface Diagnosis extends Finding {
 export async function run(context: Context): Promise<number> {
   const { args, output, store, signal, where: root } = context;
   const found = await (store === undefined ? examine(root, signal) : examineStore(store, signal));
-  const code = found.some(({ state }) => state === 'fail') ? ExitCode.failed : ExitCode.ok;
+  const failures = found.flatMap(({ check, state }) => (state === 'fail' ? [check] : []));
+  const code = failures.length > 0 ? ExitCode.failed : ExitCode.ok;
   if (args.flag('json')) {
-    const ok = code === ExitCode.ok;
-    output.write(`${JSON.stringify({ ok, root, checks: found })}\n`);
+    context.tell(code, `failed: ${failures.join(', ')}`, { root, checks: found });
   } else {
     for (const line of found.flatMap((each) => lines(context, each))) output.write(`${line}\n`);
   }

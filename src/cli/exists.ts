@@ -1,12 +1,12 @@
 /** `holdfast exists NAME`: for scripts; the exit code is the answer. */
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
+import { plain } from './wording.js';
 
-export async function run({ args, leases, name, output }: Context): Promise<number> {
-  const info = await leases.inspect(name);
-  const exists = info?.state === 'held';
-  if (args.flag('json')) {
-    output.write(`${JSON.stringify({ ok: exists, name, state: info?.state ?? 'free' })}\n`);
-  }
-  return exists ? ExitCode.ok : ExitCode.notFound;
+export async function run(context: Context): Promise<number> {
+  const { args, leases, name } = context;
+  const { state } = (await leases.inspect(name)) ?? { state: 'free' };
+  const code = state === 'held' ? ExitCode.ok : ExitCode.notFound;
+  if (args.flag('json')) context.tell(code, `nobody holds ${plain(name)}`, { name, state });
+  return code;
 }

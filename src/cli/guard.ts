@@ -47,9 +47,13 @@ async function guard(context: Context, held: Held, killAfterMs: number): Promise
   try {
     const { descriptor } = held;
     child = new Child(context.args.command, { env: { ...context.env, ...held.env }, descriptor });
-    const { code, message } = await untilEnd(child, held, killAfterMs, say);
+    const { code, failure } = await untilEnd(child, held, killAfterMs, say);
     addon.outliveUs(); // what it left in the background goes on
-    if (message !== undefined) say(message);
+    if (failure !== undefined) {
+      const { message, ...data } = failure;
+      if (context.args.flag('json')) context.tell(code, message, data);
+      else say(message);
+    }
     const told = held.lost?.aborted === true;
     if (await held.release()) return code;
     if (!told) say(`${held.what} was lost before the command had ended`);

@@ -89,7 +89,7 @@ export const specs: readonly CommandSpec[] = [
         value: 'N',
         text: 'with --file: exit so when somebody else has it (default: 2)',
       },
-      json: { text: 'print a refusal as JSON' },
+      json: { text: 'print as JSON that it was refused, or could not be started' },
     },
     operands: [0, 1],
     changes: true,

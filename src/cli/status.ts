@@ -11,7 +11,7 @@ import type { Context } from './context.js';
 import { ExitCode, worst } from './exit-codes.js';
 import { failureOf, type Failure } from './failure.js';
 import { screenOn, type Screen } from './screen.js';
-import { endlessMs, infoJson, plain } from './wording.js';
+import { endlessMs, infoJson, outcomeJson, plain } from './wording.js';
 
 /** Ages and what is left change by themselves. */
 const redrawMs = 1000;
@@ -109,8 +109,8 @@ function json(collected: Collected, { where }: Context): string {
   const now = Date.now();
   const leases = collected.found.map((info) => infoJson(info, now));
   const { missing, failures } = collected;
-  const ok = exitCodeOf(collected) === ExitCode.ok;
-  return JSON.stringify({ ok, root: where, leases, missing, failures });
+  const message = complaints(collected).join('\n');
+  return outcomeJson(exitCodeOf(collected), message, { root: where, leases, missing, failures });
 }
 
 function picture(found: readonly LeaseInfo[], { where, args }: Context, screen: Screen): string[] {

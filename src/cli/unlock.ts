@@ -27,14 +27,20 @@ export async function run(context: Context): Promise<number> {
   const names = args.flag('all') ? await ownNames(context) : context.names;
   const outcomes: Outcome[] = [];
   for (const name of names) outcomes.push(await unlock(context, name).catch(failureOf(name)));
-  if (args.flag('json')) printJson(context, outcomes);
-  else {
+  const none = `${owner(context)} holds nothing`;
+  const code =
+    names.length === 0 ? ExitCode.notFound : worst(outcomes.map((outcome) => outcome.code));
+  if (args.flag('json')) {
+    const failed = outcomes.filter((outcome) => outcome.code !== ExitCode.ok);
+    const message = names.length === 0 ? none : failed.map(({ line }) => line).join('\n');
+    context.tell(code, message, { results: results(outcomes) });
+  } else {
     for (const { line, code } of outcomes) {
       (code === ExitCode.ok ? context.output : context.errors).write(`${line}\n`);
     }
-    if (names.length === 0) context.errors.write(`${owner(context)} holds nothing\n`);
+    if (names.length === 0) context.errors.write(`${none}\n`);
   }
-  return names.length === 0 ? ExitCode.notFound : worst(outcomes.map(({ code }) => code));
+  return code;
 }
 
 /** What goes wrong with one is no reason to be silent of the others. */
@@ -102,15 +108,13 @@ function owner(context: Context): string {
   return context.namedOwner ?? defaultOwner();
 }
 
-function printJson(context: Context, outcomes: readonly Outcome[]): void {
+function results(outcomes: readonly Outcome[]): Record<string, unknown>[] {
   const now = Date.now();
-  const results = outcomes.map(({ name, code, line, info }) => ({
+  return outcomes.map(({ name, code, line, info }) => ({
     name,
     ok: code === ExitCode.ok,
     exitCode: code,
     message: line,
     lease: info && infoJson(info, now),
   }));
-  const ok = results.length > 0 && results.every((result) => result.ok);
-  context.output.write(`${JSON.stringify({ ok, results })}\n`);
 }

@@ -14,8 +14,10 @@ export async function run(context: Context): Promise<number> {
   const lines = info === null ? [`${plain(name)} is free`] : explain(info, args);
   if (!blocked) lines.push(`  $ ${typed(args, 'lock', name)}`);
   const data = info === null ? { name, state: 'free' } : infoJson(info, Date.now());
-  context.say(lines.join('\n'), { ok: !blocked, ...data, explanation: lines });
-  return blocked ? ExitCode.held : ExitCode.ok;
+  const code = blocked ? ExitCode.held : ExitCode.ok;
+  if (args.flag('json')) context.tell(code, lines[0] ?? '', { ...data, explanation: lines });
+  else context.output.write(`${lines.join('\n')}\n`);
+  return code;
 }
 
 function explain(info: LeaseInfo, args: Arguments): string[] {

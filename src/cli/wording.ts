@@ -1,6 +1,7 @@
 /** How the commands speak of a lease: in a line for people, and as data for programs. Pure. */
 import { formatDuration } from '../duration.js';
 import type { LeaseInfo } from '../lease-info.js';
+import { ExitCode } from './exit-codes.js';
 
 /** Longer than anybody means it: it stands until it is unlocked. */
 export const endlessMs = 3650 * 86_400_000;
@@ -55,6 +56,16 @@ export function infoJson(info: LeaseInfo, now: number): Record<string, unknown> 
     },
     corruption: info.corruption,
   };
+}
+
+/** What came of it as data: of a failure always how it ends and why, whatever else there is. */
+export function outcomeJson(
+  exitCode: number,
+  message: string,
+  data: Readonly<Record<string, unknown>>,
+): string {
+  const head = exitCode === ExitCode.ok ? { ok: true } : { ok: false, exitCode, message };
+  return JSON.stringify({ ...head, ...data });
 }
 
 /** Whoever may write a record may write anything into it; it must not steer a terminal. */

@@ -61,6 +61,8 @@ void t.test('--json prints the figures, and without a lock they are bad', async 
   const { code, out, left } = await demo(t, [...small, '--json']);
   t.equal(code, 0);
   t.same(left, []);
+  t.match(out, /^[^\n]+\n$/, 'one line, as of every command');
+  t.match(JSON.parse(out), { ok: true });
   const { withoutLock, withLock, timeout } = JSON.parse(out) as DemoFigures;
   t.match(withLock, { locked: true, expected: 100, kept: 100, lost: 0, halfWritten: 0 });
   t.match(withoutLock, { locked: false, expected: 100, longestWaitMs: null });

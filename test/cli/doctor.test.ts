@@ -71,6 +71,7 @@ await t.test('a lock that does not exclude is found', async (t) => {
   const ended = await runProgram(['doctor', '--json'], { HOLDFAST_ROOT: t.testdir() }, { root });
   t.equal(ended.code, 1);
   t.match(finding(ended, 'exclusion'), { state: 'fail', text: /two processes held one lease/ });
+  t.match(report(ended), { ok: false, exitCode: 1, message: 'failed: exclusion' });
 });
 
 await t.test('a folder that cannot be used', async (t) => {

@@ -31,6 +31,8 @@ const nothingThere: Row[] = [
   ['freeze x --ttl 5m', 0, /^froze x for 5m\n$/, ''],
   ['unfreeze x', 3, '', notFrozen],
   ['guard x -- true', 0, '', ''],
+  ['guard x -- /no/such', 127, '', /^holdfast guard: \/no\/such: not found\n$/],
+  ['guard x -- /', 126, '', /^holdfast guard: \/: permission denied\n$/],
 ];
 
 /** Nobody is behind it: whoever asks next takes it. */
