@@ -5,7 +5,7 @@
 import { styleText } from 'node:util';
 
 /** `process.stdout`, or any other stream. */
-export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
+export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly rows?: number };
 
 type Format = Parameters<typeof styleText>[0];
 

@@ -50,7 +50,7 @@ async function watch(context: Context): Promise<number> {
     const text = args.flag('json')
       ? json(collected, context)
       : [...picture(collected.found, context, screen), ...failuresOf(collected)].join('\n');
-    if (screen.interactive && !args.flag('json')) output.write(redrawn(text));
+    if (screen.interactive && !args.flag('json')) output.write(redrawn(text, output.rows));
     else if (text !== last) output.write(`${text}\n`);
     last = text;
     await bell.wait(redrawMs);
@@ -60,9 +60,17 @@ async function watch(context: Context): Promise<number> {
   return ExitCode.ok;
 }
 
-/** To the top, the picture, and away with what was beside and below it: no flicker. */
-function redrawn(text: string): string {
-  return `\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[J\n`;
+/**
+ * To the top, the picture, and away with what was beside and below it: no flicker. What does not fit is
+ * left out, or the screen would roll and the top be elsewhere; a long line is cut by the terminal
+ * (DECAWM). The last row is the cursor's.
+ */
+function redrawn(text: string, rows = Infinity): string {
+  const all = text.split('\n');
+  const room = Math.max(2, rows - 1);
+  const shown = all.length <= room ? all : all.slice(0, room - 1);
+  if (shown.length < all.length) shown.push(`… and ${all.length - shown.length} more`);
+  return `\u001b[?7l\u001b[H${shown.join('\u001b[K\n')}\u001b[J\n\u001b[?7h`;
 }
 
 /** What there is, the names that were asked for and nobody holds, and those that cannot be told of. */

@@ -1,8 +1,10 @@
 /** `holdfast status` of several names: what goes wrong with one is no reason to be silent of the others. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import t from 'tap';
 
+import { main } from '../../lib/cli/main.js';
 import { callMain } from '../helpers/cli.js';
 
 const dir = t.testdir();
@@ -29,4 +31,36 @@ await t.test('as JSON', async (t) => {
     missing: ['none'],
     failures: [{ name: 'b', exitCode: 1, code: 'ERR_LOCK_NOT_REGULAR', message: why }],
   });
+});
+
+/** Of one picture, what a terminal of so many rows was given; then Ctrl-C. */
+async function watched(dir: string, rows: number): Promise<string> {
+  let text = '';
+  const write = (chunk: Buffer, _: BufferEncoding, done: () => void): void => {
+    text += chunk.toString();
+    if (text !== '') process.emit('SIGINT', 'SIGINT');
+    done();
+  };
+  const output = Object.assign(new Writable({ write }), { isTTY: true, rows });
+  const env = { HOLDFAST_ROOT: dir };
+  const code = await main(['status', '--watch'], { output, errors: process.stderr, env });
+  return code === 130 ? text : `ended with ${code}`;
+}
+
+await t.test('--watch shows as much as the terminal has room for', async (t) => {
+  process.env['TERM'] = 'xterm';
+  process.env['NO_COLOR'] = '1';
+  const dir = t.testdir();
+  for (let n = 0; n < 9; n++) await callMain(['lock', `lease${n}`], { HOLDFAST_ROOT: dir });
+  for (const [rows, names, rest] of [
+    [11, 9, ''],
+    [10, 7, '… and 2 more'],
+    [4, 1, '… and 8 more'],
+    [1, 0, '… and 9 more'],
+  ] as const) {
+    const text = await watched(dir, rows);
+    t.equal(text.split('\n').length, Math.max(rows, 3), `of ${rows} rows the last is the cursor’s`);
+    t.equal(text.match(/^lease\d/gm)?.length ?? 0, names);
+    t.ok(text.includes(rest), rest);
+  }
 });
