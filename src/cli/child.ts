@@ -10,7 +10,7 @@
  * whoever has left its group, or never had one, is looked for as well (kin.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fstatSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 import { addon } from '../native.js';
@@ -27,8 +27,8 @@ const maxDelay = 2 ** 31 - 1;
 const lookMs = 20;
 
 /**
- * Where the child finds the descriptor that it inherits, or the first number above that is not taken.
- * Scripts redirect 3 to 9 without looking, shells keep their own above 10 and below 64; and a child
+ * Where the child finds the descriptor that it inherits, or the first number above that is not taken;
+ * below, where the limit (RLIMIT_NOFILE) is lower. Scripts redirect 3 to 9 without looking, shells keep their own above 10 and below 64; and a child
  * that is Node.js closes the low ones before it starts another program.
  */
 const inheritedAt = 99;
@@ -177,11 +177,24 @@ function notStarted(error: unknown, file: string): End {
 }
 
 function freeNumber(): number {
-  for (let number = inheritedAt; ; number++) {
+  // Above it libuv needs one for a moment.
+  const highest = descriptorLimit() - 2;
+  const step = inheritedAt > highest ? -1 : 1;
+  for (let number = Math.min(inheritedAt, highest); ; number += step) {
     try {
       fstatSync(number); // a guard in a guard has inherited one
     } catch {
       return number;
     }
+  }
+}
+
+/** How many descriptors a process may have. */
+function descriptorLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  } catch {
+    return Infinity; // another system
   }
 }

@@ -118,6 +118,19 @@ await t.test('flags stand anywhere before --, and none behind it are ours', asyn
   t.match(await runCommand(t, words, { root }), { code: 0, stdout: '--json -- -w\n' });
 });
 
+await t.test('few descriptors are enough', { skip: process.platform !== 'linux' }, async (t) => {
+  const root = t.testdir();
+  const held = `ls -l /proc/self/fd | grep -c '${join(root, 'job.lock')}'`;
+  const [node = '', ...words] = programCommand(['guard', 'job', '--', 'sh', '-c', held]).flat();
+  for (const limit of [60, 90, 101]) {
+    const ended = spawnSync('sh', ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, node, ...words], {
+      encoding: 'utf8',
+      env: commandEnv({ HOLDFAST_ROOT: root }),
+    });
+    t.match(ended, { status: 0, stdout: '1\n', stderr: '' }, `${limit}: and it is inherited`);
+  }
+});
+
 await t.test('wrong usage is 64, and takes nothing', async (t) => {
   const root = t.testdir();
   const cases = [
