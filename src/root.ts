@@ -6,15 +6,23 @@
  * `.holdfast/` in the working directory.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 
-/** The folder, absolute. It need not exist. */
+import { LockError } from './errors.js';
+
+/**
+ * The folder, absolute. It need not exist.
+ *
+ * @throws {LockError} `ERR_LOCK_SYSTEM` it hangs on the working directory, which was removed
+ */
 export function findRoot(
-  from: string = process.cwd(),
+  start?: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): string {
   // A variable that is set but empty says nothing.
   const [named] = [env['HOLDFAST_ROOT'], env['LOKT_ROOT']].filter(Boolean);
+  if (named !== undefined && isAbsolute(named)) return resolve(named);
+  const from = start ?? workingDirectory();
   if (named !== undefined) return resolve(from, named);
   const git = upwards(from, commonDirectory);
   if (git !== undefined) return join(git, 'holdfast');
@@ -23,6 +31,15 @@ export function findRoot(
     return isDirectory(own) ? own : undefined;
   });
   return near ?? resolve(from, '.holdfast');
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const message = 'the working directory is gone: name the folder of the leases (HOLDFAST_ROOT)';
+    throw new LockError('ERR_LOCK_SYSTEM', message, { cause });
+  }
 }
 
 /** Of the repository whose top this folder is. */

@@ -40,7 +40,7 @@ export class Context {
   get root(): string {
     const root = this.args.text('root');
     if (root === '') throw new UsageError('--root must not be empty');
-    return findRoot(process.cwd(), root === undefined ? this.env : { HOLDFAST_ROOT: root });
+    return findRoot(undefined, root === undefined ? this.env : { HOLDFAST_ROOT: root });
   }
 
   /** The folder of the leases, or the address of their store. */

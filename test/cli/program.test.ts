@@ -1,5 +1,5 @@
 /** The program as its users run it: what only a process of its own, a pipe and a disk can show. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
@@ -74,6 +74,22 @@ await t.test('folders and files that are not ours', async (t) => {
       t.match(await run(dir, command, 'x'), { code: 1, out: '', err: /ENOTDIR|EEXIST/ });
     }
   }
+});
+
+await t.test('a working directory that was removed', async (t) => {
+  const gone = t.testdir({ leases: {}, folder: {} });
+  const [node = '', ...words] = programCommand(['exists', 'x', '--json']).flat();
+  const script = `cd '${gone}/folder'; rmdir '${gone}/folder'; exec "$0" "$@"`;
+  const run = (HOLDFAST_ROOT: string) =>
+    spawnSync('sh', ['-c', script, node, ...words], {
+      encoding: 'utf8',
+      env: commandEnv({ HOLDFAST_ROOT }),
+    });
+  t.match(run(`${gone}/leases`), { status: 3, stderr: '' }, 'is not needed');
+  mkdirSync(`${gone}/folder`);
+  const { status, stdout } = run('leases');
+  t.equal(status, 1);
+  t.match(JSON.parse(stdout), { code: 'ERR_LOCK_SYSTEM', message: /working directory is gone/ });
 });
 
 await t.test('a reader that has gone ends it quietly', async (t) => {
