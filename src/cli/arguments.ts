@@ -22,7 +22,7 @@ export function readArguments(spec: CommandSpec, words: readonly string[]): Argu
   const { values, operands, command } = parse(spec, words);
   const [least, most] = spec.operands;
   if (values['help'] !== true) {
-    if (operands.length < least) throw new UsageError(`${spec.name} needs a name`);
+    if (operands.length < least) throw new UsageError(`${spec.name} needs ${wanted(spec)}`);
     if (operands.length > most) throw new UsageError(`unexpected '${operands[most] ?? ''}'`);
   }
   const text = (name: string): string | undefined => {
@@ -39,6 +39,10 @@ export function readArguments(spec: CommandSpec, words: readonly string[]): Argu
     operands,
     command,
   };
+}
+
+function wanted({ values }: CommandSpec): string {
+  return values === undefined ? 'a name' : `one of ${values().join(', ')}`;
 }
 
 /** A bare number is seconds, as in sleep(1). */

@@ -110,7 +110,10 @@ function sinceOf(args: Arguments): Date | undefined {
   }
   // A date alone would be one of Greenwich.
   const time = new Date(/^[\d-]+$/.test(text) ? `${text}T00:00` : text);
-  if (!Number.isNaN(time.getTime())) return time;
+  // The 30th of February would be a day in March. Of a date alone: with a time there may be a zone.
+  const date = new Date(text.slice(0, 'yyyy-mm-dd'.length));
+  const exists = !Number.isNaN(date.getTime()) && text.startsWith(date.toISOString().slice(0, 10));
+  if (exists && !Number.isNaN(time.getTime())) return time;
   throw new UsageError(`--since must be a time such as 2026-01-31T12:00, not '${text}'`);
 }
 

@@ -2,6 +2,7 @@
 import { LockError, type SystemError } from '../errors.js';
 import type { Surroundings } from './context.js';
 import { errorExitCode, ExitCode, UsageError } from './exit-codes.js';
+import { plain } from './wording.js';
 
 /** There is no such command, or none was named. */
 export class UnknownCommand extends UsageError {
@@ -24,7 +25,7 @@ export function tellFailure(
     return exitCode;
   }
   const program = `holdfast ${error instanceof UnknownCommand ? '' : (name ?? '')}`.trimEnd();
-  errors.write(`${program}: ${message}\n`);
+  errors.write(`${plain(`${program}: ${message}`)}\n`);
   const help = error instanceof UnknownCommand ? 'holdfast help' : `${program} --help`;
   if (exitCode === ExitCode.usage) errors.write(`Try: ${help}\n`);
   return exitCode;

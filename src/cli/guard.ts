@@ -6,6 +6,7 @@ import type { Context } from './context.js';
 import { ExitCode, FinalCode, UsageError } from './exit-codes.js';
 import { takeFileLock } from './guard-file.js';
 import { takeLease, type Held } from './guard-lease.js';
+import { plain } from './wording.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 const defaultKillAfterMs = 10_000;
@@ -26,7 +27,7 @@ export async function run(context: Context): Promise<number | FinalCode> {
 
 async function guard(context: Context, held: Held, killAfterMs: number): Promise<number> {
   const say = (message: string): void => {
-    context.errors.write(`holdfast guard: ${message}\n`);
+    context.errors.write(`holdfast guard: ${plain(message)}\n`);
   };
   let child: Child | undefined;
   const pass = (signal: NodeJS.Signals): void => {

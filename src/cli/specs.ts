@@ -11,7 +11,7 @@ export const specs: readonly CommandSpec[] = [
     summary: 'take a lease that outlives this command',
     details: [
       'It stands until its TTL is over or somebody unlocks it. An owner that is named by --owner',
-      'or HOLDFAST_OWNER and holds it already renews it: same id, same token.',
+      'or HOLDFAST_OWNER and holds it already renews it: same id, token and meta.',
     ],
     options: {
       ttl: { ...ttl, text: 'end it after so long (default: it stands until unlocked)' },

@@ -47,7 +47,7 @@ export async function run(context: Context): Promise<number> {
 function failureOf(name: string): (error: unknown) => Outcome {
   return (error) => {
     if (!(error instanceof LockError)) throw error;
-    const line = `holdfast unlock: ${error.message}`;
+    const line = plain(`holdfast unlock: ${error.message}`);
     return { name, code: errorExitCode(error), line, info: null };
   };
 }

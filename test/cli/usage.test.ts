@@ -44,6 +44,12 @@ const wrong: readonly (readonly [words: readonly string[], complaint: RegExp])[]
   [['lock', 'x', '--root', ''], /--root must not be empty/],
   [['lock', 'x', '--json=yes'], /'--json' does not take an argument/],
   [['lock', 'x', '-W'], /unknown option '-W'/],
+  [['lock', 'x', 'a\u001b[2Jb'], /unexpected 'a\ufffd\[2Jb'/],
+  [['a\nb'], /there is no command 'a\ufffdb'/],
+  [['completion'], /^holdfast completion: completion needs one of bash, zsh, fish\n/],
+  [['audit', '--since', '2026-02-30'], /--since must be a time/],
+  [['audit', '--since', '2026-02-30T12:00'], /--since must be a time/],
+  [['audit', '--since', '2026-13-01'], /--since must be a time/],
   [['demo', '--processes', '1'], /--processes must be a whole number from 2 to 64, not '1'/],
 ];
 
