@@ -34,12 +34,12 @@ export function runs({ pid, start }: Process): boolean {
   return lookAt(pid)?.start === start;
 }
 
+/** Nobody's where there is no /proc, or where it has the numbers of a namespace above ours. */
 function numbers(): number[] {
-  try {
-    return readdirSync('/proc').map(Number).filter(Number.isInteger);
-  } catch {
-    return []; // another system, or nothing is mounted there
-  }
+  const [own, ...below] =
+    /^NSpid:\s+(.+)$/m.exec(read('self', 'status').toString())?.[1]?.split('\t') ?? [];
+  if (Number(own) !== process.pid || below.length > 0) return [];
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
 }
 
 /** By proc_pid_stat(5): `pid (comm) state ppid pgrp …`, and the comm may hold anything. */
@@ -56,7 +56,7 @@ function hasVariable(pid: number, variable: string): boolean {
 }
 
 /** Nothing of one that has ended, or that is somebody else's. */
-function read(pid: number, file: string): Buffer {
+function read(pid: number | 'self', file: string): Buffer {
   try {
     return readFileSync(`/proc/${pid}/${file}`);
   } catch {
