@@ -15,7 +15,7 @@ import { isatty } from 'node:tty';
 
 import { addon } from '../native.js';
 import { notExecutable, notFoundCommand, signalExitCode } from './exit-codes.js';
-import { kinOf, runs, type Process } from './kin.js';
+import { Kin } from './kin.js';
 
 /** Want of something else than a command that can be run. */
 const shortages = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
@@ -102,37 +102,30 @@ export class Child {
    */
   async stop(killAfterMs: number, variable: string): Promise<void> {
     const deadline = performance.now() + Math.min(killAfterMs, maxDelay);
-    const others = this.#others(variable);
+    const kin = new Kin(variable);
+    kin.look();
     // One that is stopped would not hear the first.
-    for (const signal of ['SIGTERM', 'SIGCONT'] as const) {
-      this.#send(signal);
-      for (const { pid } of others) sendTo(pid, signal);
-    }
-    const anyRuns = (): boolean => this.#send(0) || others.some(runs);
+    for (const signal of ['SIGTERM', 'SIGCONT'] as const) this.#tell(kin, signal);
+    const anyRuns = (): boolean => this.#send(0) || kin.running.length > 0;
     for (let left = killAfterMs; left > 0 && anyRuns(); left = deadline - performance.now()) {
       await new Promise((resolve) => setTimeout(resolve, Math.min(lookMs, left)));
     }
-    this.#kill(variable);
+    // Who is stopped starts nobody, and stays the parent that others are known by, until all are found.
+    kin.look();
+    do this.#tell(kin, 'SIGSTOP');
+    while (kin.look().length > 0);
+    this.#tell(kin, 'SIGKILL');
     await this.ended;
   }
 
-  /** Looks until nobody new is found: who is killed starts nobody else, but may just have done so. */
-  #kill(variable: string): void {
-    const killed = new Set<string>();
-    for (let before = -1; before < killed.size;) {
-      before = killed.size;
-      this.#send('SIGKILL');
-      for (const { pid, start } of this.#others(variable)) {
-        sendTo(pid, 'SIGKILL');
-        killed.add(`${pid} ${start}`);
-      }
-    }
-  }
-
-  /** Whom a signal to the child, or to its group, does not reach. */
-  #others(variable: string): Process[] {
+  /** To the child or its group, and to those of its kin that this does not reach. */
+  #tell(kin: Kin, signal: NodeJS.Signals): void {
+    const { running } = kin;
+    this.#send(signal);
     const us = this.#process?.pid;
-    return kinOf(variable).filter(({ pid, group }) => us !== (this.#group ? group : pid));
+    for (const { pid, group } of running) {
+      if (us !== (this.#group ? group : pid)) sent(() => process.kill(pid, signal));
+    }
   }
 
   /** False when nobody is left to be sent anything. */
@@ -141,14 +134,16 @@ export class Child {
     if (pid === undefined) return false;
     // By way of its object, for a number may be given away again; that of a group is not as long as
     // somebody is in it.
-    return this.#group ? sendTo(-pid, signal) : (this.#process?.kill(signal) ?? false);
+    return sent(() =>
+      this.#group ? process.kill(-pid, signal) : (this.#process?.kill(signal) ?? false),
+    );
   }
 }
 
-/** False when there is nobody. */
-function sendTo(pid: number, signal: NodeJS.Signals | 0): boolean {
+/** False when there is nobody, or when the system has no such signal. */
+function sent(send: () => boolean): boolean {
   try {
-    return process.kill(pid, signal);
+    return send();
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }

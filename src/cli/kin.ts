@@ -4,7 +4,8 @@
  * A process group does not reach those that left it: the jobs of a shell, the command of a guard within
  * a guard, a daemon. But the lease's id is in the environment that the command was given, and all that
  * it starts inherit it, orphans included; and whoever was given another environment still descends
- * from one that has it. Only who is both an orphan and was given another environment gets away.
+ * from one that has it. Only who was given another environment, and is an orphan when it is first
+ * looked for, gets away.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -16,22 +17,42 @@ export interface Process {
   readonly start: string;
 }
 
-/** Our children, whoever has this variable (`NAME=value`), and all that descend from them. */
-export function kinOf(variable: string): Process[] {
-  const all = numbers().flatMap((pid) => lookAt(pid) ?? []);
-  const kin = new Set(
-    all.filter(({ pid, parent }) => parent === process.pid || hasVariable(pid, variable)),
-  );
-  // It grows while it is walked, up to all.
-  for (const { pid } of kin) {
-    for (const each of all) if (each.parent === pid) kin.add(each);
+/** Those that have the variable (`NAME=value`), our children, and all that descend from either. */
+export class Kin {
+  readonly #variable: string;
+  /** Who was found stays known: what it was found by may be gone before it is. */
+  readonly #known = new Map<string, Process>();
+
+  constructor(variable: string) {
+    this.#variable = variable;
   }
-  return [...kin];
+
+  /** Looks anew. @returns who was not known before */
+  look(): Process[] {
+    const all = numbers().flatMap((pid) => lookAt(pid) ?? []);
+    const kin = new Set(all.filter((each) => this.#isRoot(each)));
+    // It grows while it is walked, up to all.
+    for (const { pid } of kin) {
+      for (const each of all) if (each.parent === pid) kin.add(each);
+    }
+    const fresh = [...kin].filter((each) => !this.#known.has(keyOf(each)));
+    for (const each of fresh) this.#known.set(keyOf(each), each);
+    return fresh;
+  }
+
+  /** Of those that are known. Who has ended and was not waited for does not run. */
+  get running(): Process[] {
+    return [...this.#known.values()].filter(({ pid, start }) => lookAt(pid)?.start === start);
+  }
+
+  #isRoot(each: Process): boolean {
+    if (each.parent === process.pid || this.#known.has(keyOf(each))) return true;
+    return hasVariable(each.pid, this.#variable);
+  }
 }
 
-/** Does it still run? Who has ended and was not waited for does not. */
-export function runs({ pid, start }: Process): boolean {
-  return lookAt(pid)?.start === start;
+function keyOf({ pid, start }: Process): string {
+  return `${pid} ${start}`;
 }
 
 /** Nobody's where there is no /proc, or where it has the numbers of a namespace above ours. */
