@@ -12,7 +12,8 @@ import { addon, createExclusive, isFailure, systemError } from '../native.js';
 import { readClocks } from '../now.js';
 import { packageRoot } from '../package-root.js';
 import { takeable } from '../staleness.js';
-import { quoted } from './shell.js';
+import type { Arguments } from './arguments.js';
+import { quoted, typed } from './shell.js';
 import { version } from './version.js';
 
 export interface Finding {
@@ -28,6 +29,8 @@ export interface Patient {
   readonly root: string;
   /** A folder in it, for trials, which is removed afterwards. */
   readonly scratch: string;
+  /** What was asked for. */
+  readonly args: Arguments;
 }
 
 export type Check = (patient: Patient) => Finding | Promise<Finding>;
@@ -141,7 +144,7 @@ function clocks(): Finding {
   return ok(`${up}, boot ${bootId}`);
 }
 
-async function leftovers({ root }: Patient): Promise<Finding> {
+async function leftovers({ root, args }: Patient): Promise<Finding> {
   const stale: string[] = [];
   const stuck: string[] = [];
   for await (const { name, state, why } of new Leases({ dir: root }).list()) {
@@ -160,7 +163,7 @@ async function leftovers({ root }: Patient): Promise<Finding> {
     ...(stale.length > 0 ? [`${stale.length} stale: ${some(stale)}`] : []),
     ...(unfinished > 0 ? [`${unfinished} half written`] : []),
   ];
-  return warn(`${parts.join('; ')} (harmless)`, 'holdfast status --prune');
+  return warn(`${parts.join('; ')} (harmless)`, typed(args, 'status', undefined, ['--prune']));
 }
 
 function some(names: readonly string[]): string {

@@ -17,7 +17,7 @@ interface Diagnosis extends Finding {
 
 export async function run(context: Context): Promise<number> {
   const { args, output, store, signal, where: root } = context;
-  const found = await (store === undefined ? examine(root, signal) : examineStore(store, signal));
+  const found = await (store === undefined ? examine(context, root) : examineStore(store, signal));
   const failures = found.flatMap(({ check, state }) => (state === 'fail' ? [check] : []));
   const code = failures.length > 0 ? ExitCode.failed : ExitCode.ok;
   if (args.flag('json')) {
@@ -37,7 +37,7 @@ async function examineStore(store: LeaseStore, signal: AbortSignal): Promise<Dia
   return found;
 }
 
-async function examine(root: string, signal: AbortSignal): Promise<Diagnosis[]> {
+async function examine({ args, signal }: Context, root: string): Promise<Diagnosis[]> {
   let made: string | undefined;
   let scratch: string | undefined;
   try {
@@ -46,7 +46,7 @@ async function examine(root: string, signal: AbortSignal): Promise<Diagnosis[]> 
     const found: Diagnosis[] = [];
     for (const [check, look] of Object.entries(checks)) {
       signal.throwIfAborted();
-      const finding = await Promise.resolve({ root, scratch }).then(look).catch(failed);
+      const finding = await Promise.resolve({ root, scratch, args }).then(look).catch(failed);
       found.push({ check, ...finding });
     }
     return found;

@@ -2,17 +2,18 @@
 import type { Arguments } from './arguments.js';
 
 /**
- * A command on this lease, where it was looked for. Options come first where the name would be taken
- * for one.
+ * A command on this lease, or on all, where they were looked for. Options come first where the name
+ * would be taken for one.
  */
 export function typed(
   args: Arguments,
   command: string,
-  name: string,
+  name: string | undefined,
   options: readonly string[] = [],
 ): string {
   const all = [...options, ...placeOf(args)];
-  const words = name.startsWith('-') ? [...all, '--', name] : [name, ...all];
+  const named = name === undefined ? [] : [name];
+  const words = name?.startsWith('-') === true ? [...all, '--', ...named] : [...named, ...all];
   return ['holdfast', command, ...words.map(quoted)].join(' ');
 }
 

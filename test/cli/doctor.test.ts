@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import t from 'tap';
 
+import { quoted } from '../../lib/cli/shell.js';
 import { Leases } from '../../lib/index.js';
 import { runProgram, type Ended } from '../helpers/cli.js';
 import { copyPackage } from '../helpers/package-copy.js';
@@ -50,6 +51,9 @@ await t.test('what was left behind, and who may write', async (t) => {
   t.match(finding(first, 'leftovers')?.text, /1 stale: old; 1 half written/);
   t.match(finding(first, 'permissions'), { state: 'warn', remedy: /^chmod go-w / });
   t.strictSame(readdirSync(dir), before, 'nothing was removed, nothing was left');
+
+  const named = await runProgram(['doctor', '--json', '--root', dir], {});
+  t.match(finding(named, 'leftovers'), { remedy: `holdfast status --prune --root ${quoted(dir)}` });
 
   chmodSync(dir, 0o700);
   await runProgram(['status', '--prune'], { HOLDFAST_ROOT: dir });
