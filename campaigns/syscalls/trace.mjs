@@ -80,11 +80,12 @@ export class Trace {
 function segments(log, beneath) {
   const operations = [];
   let current;
+  // A line ends with " <unfinished ...>" where another thread has something to tell meanwhile.
   for (const line of log.split('\n')) {
-    if (/ pwrite64\(\d+<[^>]*\/plan-[\d.]+>, "\\1\\0\\0\\0", 4, 0\)/.test(line)) {
+    if (/ pwrite64\(\d+<[^>]*\/plan-[\d.]+>, "\\1\\0\\0\\0", 4, 0[) ]/.test(line)) {
       current = new Map();
       operations.push(current);
-    } else if (/ pwrite64\(\d+<[^>]*\/plan-[\d.]+>, "\\0\\0\\0\\0", 4, 0\)/.test(line)) {
+    } else if (/ pwrite64\(\d+<[^>]*\/plan-[\d.]+>, "\\0\\0\\0\\0", 4, 0[) ]/.test(line)) {
       current = undefined;
     } else if (current !== undefined && line.includes(beneath)) {
       const name = /^\d+ +(\w+)\(/.exec(line)?.[1];
