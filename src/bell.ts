@@ -8,10 +8,11 @@ export class Bell {
   #rung = false;
   #wake: (() => void) | undefined;
 
-  ring(): void {
+  /** Bound: it may be handed on as it is. */
+  readonly ring = (): void => {
     this.#rung = true;
     this.#wake?.();
-  }
+  };
 
   /** Until the next ring, at most `ms`. One at a time. */
   async wait(ms: number): Promise<void> {
@@ -35,12 +36,9 @@ export async function pause(
   until?: Promise<unknown>,
 ): Promise<void> {
   const bell = new Bell();
-  const ring = (): void => {
-    bell.ring();
-  };
-  const unlisten = signal && onAbort(signal, ring);
-  if (signal?.aborted === true) ring();
-  until?.then(ring, ring);
+  const unlisten = signal && onAbort(signal, bell.ring);
+  if (signal?.aborted === true) bell.ring();
+  until?.then(bell.ring, bell.ring);
   await bell.wait(ms);
   unlisten?.();
 }

@@ -75,11 +75,8 @@ async function whenever(
   look: () => Promise<void>,
 ): Promise<void> {
   const bell = new Bell();
-  const ring = (): void => {
-    bell.ring();
-  };
-  const unlisten = onAbort(signal, ring);
-  const unwatch = onFolderChange(dirname(path), ring, { contents: true });
+  const unlisten = onAbort(signal, bell.ring);
+  const unwatch = onFolderChange(dirname(path), bell.ring, { contents: true });
   try {
     while (!signal.aborted) {
       await look();

@@ -39,11 +39,8 @@ async function watch(context: Context): Promise<number> {
   const { args, output, signal, store } = context;
   const screen = screenOn(output);
   const bell = new Bell();
-  const ring = (): void => {
-    bell.ring();
-  };
-  const unlisten = onAbort(signal, ring);
-  const unwatch = store === undefined ? onFolderChange(context.root, ring) : () => undefined;
+  const unlisten = onAbort(signal, bell.ring);
+  const unwatch = store === undefined ? onFolderChange(context.root, bell.ring) : () => undefined;
   let last = '';
   while (!signal.aborted) {
     const collected = await collect(context);

@@ -16,6 +16,7 @@ import { parseRecord } from '../record.js';
 import type { LeaseFiles } from '../transaction.js';
 import { FileGrant } from './file-grant.js';
 import { listFolder } from './folder-list.js';
+import { nameIn } from './grant.js';
 import * as holding from './holding.js';
 import { Place } from './place.js';
 import { Sightings } from './sightings.js';
@@ -156,9 +157,7 @@ export class FileStore implements LeaseStore {
     const found = await upkeep.snapshot(place);
     const record = found?.record && parseRecord(found.record);
     const freeze = found?.freeze && parseFreeze(found.freeze);
-    const told = record?.state === 'valid' ? record.record : undefined;
-    const frozen = freeze?.state === 'valid' ? freeze.freeze : undefined;
-    const whole = told?.name ?? frozen?.name;
+    const whole = nameIn(record, freeze);
     return whole !== undefined && fileName(whole) === stem ? this.#place(whole) : place;
   }
 

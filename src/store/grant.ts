@@ -1,11 +1,12 @@
-/** What a store keeps of a lease that it granted, and the records that it writes: those of all stores. */
+/** What a store keeps of a lease that it granted, and what it writes and reads: the same for all stores. */
 import { LockError } from '../errors.js';
 import type { Now } from '../expiry.js';
+import { encodeFreeze, type ParsedFreeze } from '../freeze.js';
 import type { LeaseInfo } from '../lease-info.js';
 import type { PreviousLease } from '../previous.js';
 import { encodeRecord, recordHolder } from '../record.js';
 import type { Json, LeaseRecord, ParsedRecord } from '../record.js';
-import type { Attempt, Grant } from './store.js';
+import type { Attempt, Grant, Owner } from './store.js';
 
 /** What its record says of it. */
 export class RecordGrant implements Grant {
@@ -65,6 +66,21 @@ export function detachedRecord(
   const end = endAfter(ttl, true, now);
   const record: LeaseRecord = { ...attached, kind: 'detached', ttl, ...end, ...readerOf(now) };
   return { record, bytes: encodeRecord(record) };
+}
+
+/** A freeze that begins now. */
+export function freezeBytes(name: string, ttl: number, { owner }: Owner, now: Now): Buffer {
+  const end = { ...endAfter(ttl, true, now), ...readerOf(now) };
+  return encodeFreeze({ name, owner, since: now.wallMs, ttl, ...end });
+}
+
+/** Whose they are, as far as they can be read. */
+export function nameIn(
+  record: ParsedRecord | null | undefined,
+  freeze: ParsedFreeze | null | undefined,
+): string | undefined {
+  if (record?.state === 'valid') return record.record.name;
+  return freeze?.state === 'valid' ? freeze.freeze.name : undefined;
 }
 
 /**

@@ -3,13 +3,12 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { LockError, type LockErrorCode, type SystemError } from '../errors.js';
-import { encodeFreeze } from '../freeze.js';
 import { unknowable, type LeaseInfo, type Unknowable } from '../lease-info.js';
 import { addon } from '../native.js';
 import { encodePrevious, endOf, previousLease } from '../previous.js';
 import { takeable } from '../staleness.js';
 import type { Patience, Snapshot } from '../transaction.js';
-import { endAfter, readerOf } from './grant.js';
+import { freezeBytes } from './grant.js';
 import { expectation, type Place, type View } from './place.js';
 import type { Break, Owner } from './store.js';
 
@@ -90,14 +89,7 @@ export async function breakLease(
 export async function freeze(place: Place, ttl: number, by: Owner): Promise<void> {
   for (let done = false; !done;) {
     const { found, now } = await place.look();
-    const bytes = encodeFreeze({
-      name: place.name,
-      owner: by.owner,
-      since: now.wallMs,
-      ttl,
-      ...endAfter(ttl, true, now),
-      ...readerOf(now),
-    });
+    const bytes = freezeBytes(place.name, ttl, by, now);
     const change = { kind: 'freeze', bytes, durable: true } as const;
     ({ done } = await place.swap({ record: 'anything', freeze: found.freeze }, change));
   }

@@ -62,9 +62,7 @@ async function watch(place: Place, attempt: Attempt, waiting: Waiting): Promise<
   const { signal, denied } = waiting;
   const bell = new Bell();
   const vigil = new Vigil(place, bell);
-  const unlisten = onAbort(signal, () => {
-    bell.ring();
-  });
+  const unlisten = onAbort(signal, bell.ring);
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -89,9 +87,7 @@ async function rescue(
   const { signal } = waiting;
   if (!(await canBeTaken(place, signal))) return undefined;
   const bell = new Bell();
-  const unlisten = onAbort(signal, () => {
-    bell.ring();
-  });
+  const unlisten = onAbort(signal, bell.ring);
   await bell.wait(rescueDelayMs);
   unlisten();
   if (!(await canBeTaken(place, signal))) return undefined;

@@ -2,6 +2,7 @@
 import { parseFreeze } from '../../freeze.js';
 import { leaseInfoOf, type LeaseInfo } from '../../lease-info.js';
 import type { ActiveFreeze } from '../../staleness.js';
+import { nameIn } from '../grant.js';
 import { range, type KeyValue } from './client.js';
 import { parseEntry } from './entry.js';
 import type { Ground, View } from './ground.js';
@@ -43,20 +44,17 @@ export async function* describeAll(
     const stem = frozen.key.slice(ground.freezes.length);
     all.set(stem, { ...all.get(stem), frozen });
   }
-  const named = [...all].map(([stem, each]) => ({ name: nameOf(each) ?? stem, ...each }));
+  const named = [...all].map(([stem, each]) => {
+    const { head, frozen } = each;
+    const told = nameIn(head && parseEntry(head).parsed, frozen && parseFreeze(frozen.value));
+    return { name: told ?? stem, ...each };
+  });
   const wanted = named.filter(({ name }) => name.startsWith(prefix));
   for (let at = 0; at < wanted.length; at += atOnce) {
     const some = wanted.slice(at, at + atOnce);
     const infos = await Promise.all(some.map((each) => describe(ground, each.name, each)));
     for (const info of infos) if (info !== undefined) yield info;
   }
-}
-
-function nameOf({ head, frozen }: Standing): string | undefined {
-  const parsed = head && parseEntry(head).parsed;
-  if (parsed?.state === 'valid') return parsed.record.name;
-  const freeze = frozen && parseFreeze(frozen.value);
-  return freeze?.state === 'valid' ? freeze.freeze.name : undefined;
 }
 
 async function leftOf({ client }: Ground, { lease }: KeyValue): Promise<number> {

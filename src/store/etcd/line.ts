@@ -28,10 +28,7 @@ export async function waitInLine(
 ): Promise<Placed | undefined> {
   const { id, ttl } = place.term;
   const bell = new Bell();
-  const ring = (): void => {
-    bell.ring();
-  };
-  const unlisten = onAbort(signal, ring);
+  const unlisten = onAbort(signal, bell.ring);
   /** The key that has to go away first, as it is listened for; and what is heard of it. */
   let obstacle: string | undefined;
   let [gone, hinted] = [false, false];
@@ -54,7 +51,7 @@ export async function waitInLine(
         deafen = ground.watch.listen(stands, (isGone) => {
           gone ||= isGone;
           hinted = true;
-          ring();
+          bell.ring();
         });
         view = await look(); // it may have gone before it was listened for
       } else {

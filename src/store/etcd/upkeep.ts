@@ -1,8 +1,7 @@
 /** What anybody may do to a name, without holding it. */
-import { encodeFreeze } from '../../freeze.js';
 import type { LeaseInfo } from '../../lease-info.js';
 import { wallClock } from '../../now.js';
-import { endAfter, readerOf } from '../grant.js';
+import { freezeBytes } from '../grant.js';
 import type { Break, Owner } from '../store.js';
 import { modifiedIs, put, unlessOver } from './client.js';
 import { describe } from './describe.js';
@@ -42,9 +41,7 @@ export async function breakLease(
 /** Nobody new is granted the name for so long. */
 export async function freeze(ground: Ground, name: string, ttl: number, by: Owner): Promise<void> {
   const term = await ground.client.grant(ttl);
-  const at = wallClock();
-  const end = { ttl: term.ttl, ...endAfter(term.ttl, true, at), ...readerOf(at) };
-  const bytes = encodeFreeze({ name, owner: by.owner, since: at.wallMs, ...end });
+  const bytes = freezeBytes(name, term.ttl, by, wallClock());
   // Another freeze that stood there is replaced; its lease ends by itself, with nothing in it.
   await ground.client.transact([], [put(ground.freeze(name), bytes, term.id)]);
 }
