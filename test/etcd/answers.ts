@@ -139,7 +139,7 @@ async function suite(etcd: Etcd): Promise<void> {
   );
 
   await t.test('a lease of etcd is over before it is of use', async (t) => {
-    for (const verb of ['tryAcquire', 'acquire'] as const) {
+    for (const verb of ['tryAcquire', 'acquire', 'freeze'] as const) {
       const { proxies, open } = await setUp(t, etcd);
       const store = open(20_000);
       await store.tryAcquire(attemptFor('warm up')); // where tokens begin is known
@@ -153,6 +153,12 @@ async function suite(etcd: Etcd): Promise<void> {
       }
       const { signal } = new AbortController();
       const attempt = attemptFor('name', { ttl: 2000 });
+      if (verb === 'freeze') {
+        await store.freeze('name', 2000, attempt.by);
+        t.ok(times > 1);
+        t.equal((await store.inspect('name'))?.state, 'frozen');
+        continue;
+      }
       const grant = await (verb === 'acquire'
         ? store.acquire(attempt, { signal })
         : store.tryAcquire(attempt));

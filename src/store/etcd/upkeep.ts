@@ -40,10 +40,14 @@ export async function breakLease(
 
 /** Nobody new is granted the name for so long. */
 export async function freeze(ground: Ground, name: string, ttl: number, by: Owner): Promise<void> {
-  const term = await ground.client.grant(ttl);
-  const bytes = freezeBytes(name, term.ttl, by, wallClock());
-  // Another freeze that stood there is replaced; its lease ends by itself, with nothing in it.
-  await ground.client.transact([], [put(ground.freeze(name), bytes, term.id)]);
+  for (;;) {
+    const term = await ground.client.grant(ttl);
+    const bytes = freezeBytes(name, term.ttl, by, wallClock());
+    // Another freeze that stood there is replaced; its lease ends by itself, with nothing in it.
+    const write = put(ground.freeze(name), bytes, term.id);
+    if (await ground.client.transact([], [write]).catch(unlessOver)) return;
+    // Its time was over before it was of use: this process stood still.
+  }
 }
 
 /** False: it was not frozen. */
