@@ -31,3 +31,18 @@ export class Turns {
 function none(): void {
   // Whoever asked for it is told how it ended.
 }
+
+/** The same for each of many names. */
+export class TurnsByName {
+  readonly #names = new Map<string, Turns>();
+
+  async take<T>(name: string, ...how: Parameters<typeof Turns.prototype.take<T>>): Promise<T> {
+    const turns = this.#names.get(name) ?? new Turns();
+    this.#names.set(name, turns);
+    try {
+      return await turns.take(...how);
+    } finally {
+      if (turns.last === undefined) this.#names.delete(name);
+    }
+  }
+}

@@ -16,7 +16,7 @@ import { parseRecord } from '../record.js';
 import type { LeaseFiles } from '../transaction.js';
 import { FileGrant } from './file-grant.js';
 import { listFolder } from './folder-list.js';
-import { nameIn } from './grant.js';
+import { grantOf, nameIn } from './grant.js';
 import * as holding from './holding.js';
 import { Place } from './place.js';
 import { Sightings } from './sightings.js';
@@ -167,7 +167,4 @@ export class FileStore implements LeaseStore {
   }
 }
 
-function owned(grant: Grant): FileGrant {
-  if (grant instanceof FileGrant) return grant;
-  throw new TypeError('the grant is of another store');
-}
+const owned = (grant: Grant): FileGrant => grantOf(FileGrant, grant);

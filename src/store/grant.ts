@@ -8,6 +8,15 @@ import { encodeRecord, recordHolder } from '../record.js';
 import type { Json, LeaseRecord, ParsedRecord } from '../record.js';
 import type { Attempt, Grant, Owner } from './store.js';
 
+/** As the kind of a store's own grants. @throws {TypeError} it is another's */
+export function grantOf<T extends Grant>(
+  kind: abstract new (...args: never[]) => T,
+  grant: Grant,
+): T {
+  if (grant instanceof kind) return grant;
+  throw new TypeError('the grant is of another store');
+}
+
 /** What its record says of it. */
 export class RecordGrant implements Grant {
   readonly id: string;

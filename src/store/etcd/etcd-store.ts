@@ -7,7 +7,8 @@
  * the lease of etcd that his key would live by.
  */
 import { pause } from '../../bell.js';
-import { Turns } from '../../turns.js';
+import { TurnsByName } from '../../turns.js';
+import { grantOf } from '../grant.js';
 import type { Attempt, Capabilities, Denied, Grant, LeaseStore, Waiting } from '../store.js';
 import { describe, describeAll } from './describe.js';
 import { EtcdGrant, type Placed } from './entry.js';
@@ -30,8 +31,8 @@ export class EtcdStore implements LeaseStore {
   });
   readonly location: string;
   readonly #ground: Ground;
-  /** Those of this process who join the line of a name. */
-  readonly #joining = new Map<string, Turns>();
+  /** Those of this process join the line of a name in the order in which they came. */
+  readonly #joining = new TurnsByName();
 
   /** @throws {TypeError | RangeError} an option that makes no sense */
   constructor(options: EtcdOptions) {
@@ -52,9 +53,12 @@ export class EtcdStore implements LeaseStore {
   }
 
   async acquire(attempt: Attempt, { signal, denied }: Waiting): Promise<Grant> {
-    const { client } = this.#ground;
+    const { client, transport } = this.#ground;
+    const join = (): Promise<EtcdGrant | Placed> => this.#join(attempt, signal);
+    // A courtesy: those before are not waited for any longer than for an answer.
+    const patience = (before: Promise<unknown>) => pause(transport.timeout, signal, before);
     for (let tell = denied; ; tell = undefined) {
-      const place = await this.#inOrder(attempt.name, signal, () => this.#join(attempt, signal));
+      const place = await this.#joining.take(attempt.name, join, patience);
       if (place instanceof EtcdGrant) return place;
       let granted: Placed | undefined;
       try {
@@ -103,22 +107,6 @@ export class EtcdStore implements LeaseStore {
       if ('term' in place) return place;
     }
   }
-
-  /** Those of one process join a line in the order in which they came. */
-  async #inOrder<T>(name: string, signal: AbortSignal, join: () => Promise<T>): Promise<T> {
-    const turns = this.#joining.get(name) ?? new Turns();
-    this.#joining.set(name, turns);
-    const { timeout } = this.#ground.transport;
-    try {
-      // A courtesy: it is not waited for any longer than for an answer.
-      return await turns.take(join, (before) => pause(timeout, signal, before));
-    } finally {
-      if (turns.last === undefined) this.#joining.delete(name);
-    }
-  }
 }
 
-function owned(grant: Grant): EtcdGrant {
-  if (grant instanceof EtcdGrant) return grant;
-  throw new TypeError('the grant is of another store');
-}
+const owned = (grant: Grant): EtcdGrant => grantOf(EtcdGrant, grant);
