@@ -2,7 +2,7 @@
  * Something to sleep beside: rung by whatever happens, or by its own clock. A ring that comes before
  * the sleep is not lost. The sleep keeps the program alive.
  */
-import { onAbort } from './abort.js';
+import { maxDelay, onAbort } from './abort.js';
 
 export class Bell {
   #rung = false;
@@ -41,4 +41,11 @@ export async function pause(
   until?.then(bell.ring, bell.ring);
   await bell.wait(ms);
   unlisten?.();
+}
+
+/** What the promise brings, or the signal's reason: whoever gives up does not wait for it. */
+export async function unlessAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  await pause(maxDelay, signal, promise);
+  signal?.throwIfAborted();
+  return promise;
 }

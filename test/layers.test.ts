@@ -34,7 +34,16 @@ const layers: readonly (readonly string[])[] = [
   ['record.ts', 'freeze.ts', 'expiry.ts'],
   ['envelope.ts', 'fields.ts'],
   ['owner.ts', 'deadline.ts', 'filesystem.ts', 'events.ts', 'options.ts', 'bell.ts'],
-  ['abort.ts', 'backoff.ts', 'clock.ts', 'duration.ts', 'names.ts', 'package-root.ts', 'turns.ts'],
+  [
+    'abort.ts',
+    'backoff.ts',
+    'clock.ts',
+    'duration.ts',
+    'lines.ts',
+    'names.ts',
+    'package-root.ts',
+    'turns.ts',
+  ],
 ];
 
 /** What the leaves may take from Node: words about the host, arithmetic, no input and output. */

@@ -55,7 +55,7 @@ export class Watch {
     while (this.#ears.size > 0 && !signal.aborted) {
       const question = { create_request: { ...this.range, filters: ['NOPUT'] } };
       try {
-        for await (const line of this.transport.lines('/v3/watch', question, signal)) {
+        for await (const line of this.transport.watch(question, signal)) {
           if (this.#hear(line as Line)) pauses = backoff(afresh);
         }
       } catch {
