@@ -215,6 +215,44 @@ async function suite(etcd: Etcd): Promise<void> {
     }
   });
 
+  await t.test('nothing is left of who gave up while a lease was granted', async (t) => {
+    const { proxies, open } = await setUp(t, etcd);
+    const store = open();
+    await store.tryAcquire(attemptFor('warm up')); // where tokens begin is known
+    const before = new Set(await etcd.leases());
+    const stop = new AbortController();
+    let arrived = false;
+    const granted: Promise<void>[] = [];
+    for (const proxy of proxies) {
+      // It is aborted when the question is there, and etcd is told of it later.
+      proxy.before = async (path) => {
+        if (path !== `${lease}grant`) return;
+        arrived = true;
+        stop.abort();
+        const later = new Promise<void>((resolve) => setTimeout(resolve, 300));
+        granted.push(later);
+        await later;
+      };
+    }
+    const attempt = attemptFor('name', { ttl: 600_000 });
+    await t.rejects(store.acquire(attempt, { signal: stop.signal }), { name: 'AbortError' });
+    t.ok(arrived);
+    await Promise.all(granted);
+    const left = async (): Promise<string[]> =>
+      (await etcd.leases()).filter((id) => !before.has(id));
+    const end = performance.now() + 20_000;
+    // It comes, and goes: without the revoke it would be there for ten minutes.
+    let [seen, quiet] = [0, 0];
+    while (quiet < 20 && performance.now() < end) {
+      const count = (await left()).length;
+      seen = Math.max(seen, count);
+      quiet = count === 0 ? quiet + 1 : 0;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    t.strictSame(await left(), []);
+    t.comment(`${seen} seen`);
+  });
+
   await t.test('9. the watch is cut, again and again', async (t) => {
     const { prefix, proxies, open } = await setUp(t, etcd);
     const [one, other] = [new Leases({ store: open() }), new Leases({ store: open() })];

@@ -194,6 +194,15 @@ export class Etcd {
     throw new Error('no node answers');
   }
 
+  /** The leases of etcd that there are, by their ids. */
+  async leases(): Promise<string[]> {
+    const [{ client } = this.#member(0)] = this.members;
+    const { leases = [] } = (await post(`${client}/v3/lease/leases`, {})) as {
+      leases?: { ID: string }[];
+    };
+    return leases.map(({ ID }) => ID);
+  }
+
   async untilCount(prefix: string, count: number): Promise<void> {
     while ((await this.count(prefix)) < count) await new Promise((r) => setTimeout(r, 5));
   }

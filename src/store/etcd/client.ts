@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 
-import { pause } from '../../bell.js';
+import { pause, unlessAborted } from '../../bell.js';
 import { holderTime } from '../../now.js';
-import { Refusal } from './refusal.js';
+import { kindOf } from './refusal.js';
 import type { Asking, Transport } from './transport.js';
 
 /** A key as it stands. */
@@ -91,19 +91,24 @@ export function now(): number {
 export class Client {
   constructor(readonly transport: Transport) {}
 
-  /** A lease of etcd. The id is chosen here: who asks twice is told that it is there already. */
+  /**
+   * A lease of etcd. The id is chosen here: who asks twice is told that it is there already. Whoever gives
+   * up does not wait for the answer, but the question is not taken back, for it may have had its
+   * effect: what it is granted is ended when it is known.
+   */
   async grant(ttl: number, signal?: AbortSignal): Promise<Term> {
     // Whole seconds, from two to what etcd takes for the most.
     const TTL = String(Math.min(Math.max(2, Math.ceil(ttl / 1000)), 9e9));
     for (;;) {
       const id = String(randomBytes(8).readBigUInt64BE() >> 1n);
       const since = now();
+      const asked = this.transport.ask('/v3/lease/grant', { ID: id, TTL });
       try {
-        const answer = await this.transport.ask('/v3/lease/grant', { ID: id, TTL }, { signal });
+        const answer = await unlessAborted(asked, signal);
         return { id, ttl: Number(answer['TTL']) * 1000, since };
       } catch (error) {
-        if (!(error instanceof Refusal) || error.kind !== 'exists') throw error;
-        void this.drop(id); // the answer was lost; another one is as good
+        void asked.catch(() => undefined).then(() => this.drop(id));
+        if (kindOf(error) !== 'exists') throw error; // the answer was lost; another one is as good
       }
     }
   }
@@ -149,7 +154,7 @@ export class Client {
 
 /** There is no such lease of etcd any more. */
 export function unlessOver(error: unknown): undefined {
-  if (!(error instanceof Refusal) || error.kind !== 'not found') throw error;
+  if (kindOf(error) !== 'not found') throw error;
 }
 
 type RawKey = Record<'key' | 'create_revision' | 'mod_revision', string> &
