@@ -215,6 +215,30 @@ async function suite(etcd: Etcd): Promise<void> {
     }
   });
 
+  await t.test('questions that arrive once more, after a break', async (t) => {
+    const { prefix, proxies, open, direct } = await setUp(t, etcd);
+    const asked: [path: string, body: string][] = [];
+    for (const proxy of proxies) {
+      proxy.before = (path, body) => {
+        if (path === `${lease}grant` || body.includes('request_put')) asked.push([path, body]);
+        return Promise.resolve();
+      };
+    }
+    const store = open();
+    const attempt = attemptFor('name', { ttl: 60_000 });
+    const grant = await store.tryAcquire(attempt);
+    if ('denied' in grant) throw new Error('it is free');
+    t.equal((await direct().break('name', { by: attempt.by }))?.token, grant.token);
+    for (const [path, body] of asked) {
+      await fetch(`${etcd.endpoints.join()}${path}`, { method: 'POST', body });
+    }
+    t.equal(await etcd.count(`${prefix}/line/name/`), 1, 'there is such a key again');
+    t.ok(((await direct().inspect('name'))?.token ?? 0n) > grant.token);
+    await t.rejects(store.renew(grant), { code: 'ERR_LOCK_LOST' });
+    await t.rejects(store.detach(grant, 60_000), { code: 'ERR_LOCK_LOST' });
+    t.equal(await store.release(grant), false);
+  });
+
   await t.test('nothing is left of who gave up while a lease was granted', async (t) => {
     const { proxies, open } = await setUp(t, etcd);
     const store = open();

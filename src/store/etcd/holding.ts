@@ -1,7 +1,7 @@
 /** What the holder of a lease does with it. */
 import { randomUUID } from 'node:crypto';
 
-import { isLoss, LockError } from '../../errors.js';
+import { LockError } from '../../errors.js';
 import { wallClock } from '../../now.js';
 import { adoptable, detachedRecord, type Adoptable } from '../grant.js';
 import { get, modifiedIs, now, put, remove, unlessOver } from './client.js';
@@ -10,13 +10,14 @@ import type { Ground } from './ground.js';
 
 /** Another TTL from now on, in milliseconds. */
 export async function renew({ client, transport }: Ground, own: EtcdGrant): Promise<number> {
-  const { key, term } = own.placed;
+  const { key, modified, term } = own.placed;
   const timeout = Math.min(transport.timeout, term.ttl / 2);
   for (;;) {
     const { ttl, raftTerm } = await client.keepAlive(term.id, { timeout });
     const read = await client.transact([], [get(key)], [], { timeout });
-    const stands = read.found[0]?.[0];
-    if (ttl === 0 || stands?.lease !== term.id || isBroken(stands)) throw own.lost;
+    // The same key by the same lease of etcd may be another: questions that arrive once more, after a
+    // break, create both again.
+    if (ttl === 0 || read.found[0]?.[0]?.modified !== modified) throw own.lost;
     // A leader that was cut off renews leases without asking anybody. If there has been another since,
     // this read, which a majority has agreed to, is of a later term.
     if (read.raftTerm !== raftTerm) continue;
@@ -42,31 +43,22 @@ export async function release({ client, root }: Ground, own: EtcdGrant): Promise
 }
 
 /** The same key, by a lease of etcd that lasts as long as is said. */
-export async function detach(ground: Ground, own: EtcdGrant, ttl: number): Promise<EtcdGrant> {
-  const { client } = ground;
-  const { key, term } = own.placed;
-  const longer = await client.grant(ttl);
-  try {
+export async function detach({ client }: Ground, own: EtcdGrant, ttl: number): Promise<EtcdGrant> {
+  const { key, modified, term } = own.placed;
+  for (;;) {
+    const longer = await client.grant(ttl);
     const { record, bytes } = detachedRecord(own.placed.record, longer.ttl, wallClock());
-    const move = put(key, encodeEntry('held', bytes), longer.id);
-    for (;;) {
-      const stands = (await client.transact([], [get(key)])).found[0]?.[0];
-      const moved = stands?.lease === longer.id;
-      if (stands === undefined || isBroken(stands) || (stands.lease !== term.id && !moved)) {
-        throw own.lost;
-      }
-      if (moved) {
-        await client.drop(term.id);
-        return new EtcdGrant({ ...own.placed, record, modified: stands.modified, term: longer });
-      }
-      const unchanged = modifiedIs(key, stands.modified);
-      const done = await client.transact([unchanged], [move]).catch(unlessOver);
-      if (done === undefined) return await detach(ground, own, ttl); // this process stood still
-    }
-  } catch (error) {
-    // Without an answer the key may live by it already.
-    if (isLoss(error)) await client.drop(longer.id);
-    throw error;
+    const writes = [put(key, encodeEntry('held', bytes), longer.id)];
+    const unchanged = [modifiedIs(key, modified)];
+    // Without an answer the key may live by it already, so it is not ended then.
+    const outcome = await client.transact(unchanged, writes, [get(key)]).catch(unlessOver);
+    if (outcome === undefined) continue; // it was over before it was of use: this process stood still
+    const stands = outcome.found[0]?.[0];
+    const ours = stands?.lease === longer.id && !isBroken(stands); // the answer was lost
+    const moved = outcome.succeeded ? outcome.revision : ours ? stands.modified : undefined;
+    void client.drop(moved === undefined ? longer.id : term.id);
+    if (moved === undefined) throw own.lost;
+    return new EtcdGrant({ ...own.placed, record, modified: moved, term: longer });
   }
 }
 
