@@ -117,7 +117,13 @@ export class LeaseKeeper {
   detach(ttl: number): Promise<void> {
     return this.#inTurn(async () => {
       const { detached } = this.#grant;
-      this.#grant = await this.#store.detach(this.#grant, ttl);
+      const grant = await this.#store.detach(this.#grant, ttl);
+      if (this.#state === 'lost') {
+        // Its deadline came before the answer, and that was told. Nobody would know of what was detached.
+        this.#store.release(grant).catch(() => undefined);
+        throw this.#lose();
+      }
+      this.#grant = grant;
       this.#stop();
       this.#letGo = true;
       this.#setDeadline(this.#grant.since, this.#grant.ttl);

@@ -277,6 +277,33 @@ async function suite(etcd: Etcd): Promise<void> {
     t.comment(`${seen} seen`);
   });
 
+  await t.test('a lease that is detached, and the deadline that its holder had', async (t) => {
+    const { prefix, proxies, open } = await setUp(t, etcd);
+    const leases = new Leases({ store: open(9000) });
+    const lease = await leases.acquire('name', { ttl: 2000 });
+    await lease.detach({ ttl: '60s' });
+    const late = await leases.acquire('late', { ttl: 2000 });
+    // Its effect is in time, but that is known after a third of nine seconds.
+    const happened = once(proxies, 'drop', txn, 'request_put');
+    const lost = new Promise<void>((resolve) => {
+      late.signal.addEventListener('abort', () => {
+        resolve();
+      });
+    });
+    const detached = t.rejects(late.detach({ ttl: '60s' }), { code: 'ERR_LOCK_LOST' });
+    await lost;
+    await detached;
+    t.ok(happened());
+    t.notOk(late.held);
+    while ((await etcd.count(`${prefix}/line/late/`)) > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    t.notOk(lease.signal.aborted, 'the old deadline is over, but it was detached in time');
+    lease.assertHeld();
+    await lease.renew();
+    t.equal(await lease.release(), 'released');
+  });
+
   await t.test('9. the watch is cut, again and again', async (t) => {
     const { prefix, proxies, open } = await setUp(t, etcd);
     const [one, other] = [new Leases({ store: open() }), new Leases({ store: open() })];
