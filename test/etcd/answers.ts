@@ -215,6 +215,62 @@ async function suite(etcd: Etcd): Promise<void> {
     }
   });
 
+  await t.test(
+    'a break was done, and another has tidied up before it is asked again',
+    async (t) => {
+      for (const named of [true, false]) {
+        const { proxies, open, direct } = await setUp(t, etcd);
+        const [store, other] = [open(), direct()];
+        const grant = await store.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+        if ('denied' in grant) throw new Error('it is free');
+        const { by } = attemptFor('name');
+        const happened = once(proxies, 'drop', txn, 'request_put');
+        let meanwhile: Promise<unknown> | undefined;
+        for (const proxy of proxies) {
+          proxy.before = async (path, body) => {
+            if (path !== txn || !happened() || !body.includes('request_put')) return;
+            if (meanwhile === undefined) meanwhile = Promise.resolve();
+            else await (meanwhile = tidy());
+          };
+        }
+        const tidy = async (): Promise<void> => {
+          t.equal(await other.break('name', { token: grant.token, by }), undefined, 'not the one');
+          const next = await other.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+          if ('denied' in next) throw new Error('it was taken away');
+        };
+        const broken = await store.break('name', { ...(named && { token: grant.token }), by });
+        t.equal(broken?.token, grant.token, 'by us');
+        await meanwhile;
+        t.ok(((await other.inspect('name'))?.token ?? 0n) > grant.token, 'the next one has it');
+      }
+    },
+  );
+
+  await t.test('a break that nobody answered is made again', async (t) => {
+    for (const tidied of [false, true]) {
+      const { proxies, open, direct } = await setUp(t, etcd);
+      const store = open(600);
+      const grant = await store.tryAcquire(attemptFor('name', { ttl: 60_000 }));
+      if ('denied' in grant) throw new Error('it is free');
+      const how = { token: grant.token, by: attemptFor('name').by };
+      for (const proxy of proxies) {
+        proxy.fate = (path, body) =>
+          path === txn && body.includes('request_put') ? 'drop' : 'answer';
+      }
+      await t.rejects(store.break('name', how), { code: 'ERR_LOCK_STORE_UNAVAILABLE' });
+      for (const proxy of proxies) proxy.fate = () => 'answer';
+      if (tidied) t.equal(await direct().break('name', how), undefined, 'another is told');
+      const again = await Promise.all([store.break('name', how), store.break('name', how)]);
+      t.strictSame(
+        again.flatMap((info) => info?.token ?? []),
+        [grant.token],
+        'one of ours is the one',
+      );
+      t.equal(await store.inspect('name'), undefined);
+      t.equal(await store.break('name', how), undefined);
+    }
+  });
+
   await t.test('questions that arrive once more, after a break', async (t) => {
     const { prefix, proxies, open, direct } = await setUp(t, etcd);
     const asked: [path: string, body: string][] = [];

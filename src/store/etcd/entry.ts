@@ -3,7 +3,7 @@
  *
  *   waiting         it is in line
  *   held            it was granted
- *   broken BREAK    somebody has taken it away, and ends its lease in a moment
+ *   broken NOTE     somebody has taken it away, and ends its lease in a moment
  *
  * The token is not in it: it is where tokens begin and the revision that created the key. Nor is
  * anything judged by the times in it: a key is there for as long as etcd says.

@@ -7,6 +7,7 @@
  * once; a token is that and the revision that created the key. Every transaction that creates a key
  * makes sure that this number still stands there: one of an etcd that was emptied meanwhile is not used.
  */
+import type { LeaseInfo } from '../../lease-info.js';
 import { fileName } from '../../names.js';
 import { wallClock } from '../../now.js';
 import { encodeRecord } from '../../record.js';
@@ -14,7 +15,7 @@ import { recordOf } from '../grant.js';
 import type { Attempt } from '../store.js';
 import { Client, first, get, lastBefore, modifiedIs, noneBefore, put, range } from './client.js';
 import { unlessOver, valueIs } from './client.js';
-import type { Compare, KeyValue, Operation, Outcome } from './client.js';
+import type { KeyValue, Operation, Outcome } from './client.js';
 import { encodeEntry, isBroken, parseEntry, type Entry, type Placed } from './entry.js';
 import type { Asking, Transport } from './transport.js';
 import { Watch } from './watch.js';
@@ -25,6 +26,13 @@ import { Watch } from './watch.js';
  */
 export type View = Readonly<Record<'own' | 'frozen' | 'head' | 'before', KeyValue | undefined>>;
 
+/** A break that was begun, until it is known whether it was done: if this note stands, it was. */
+export interface HalfBreak extends Pick<KeyValue, 'lease'> {
+  readonly note: string;
+  readonly token: bigint;
+  readonly info: LeaseInfo | undefined;
+}
+
 export class Ground {
   readonly client: Client;
   /** Of the lines and the freezes. */
@@ -32,6 +40,8 @@ export class Ground {
   readonly lines: string;
   readonly freezes: string;
   readonly #baseKey: string;
+  /** By the name of the lease. */
+  readonly halfBroken = new Map<string, HalfBreak>();
   /** Where tokens begin, once it is known. */
   #base: string | undefined;
 
@@ -83,6 +93,7 @@ export class Ground {
   ): Promise<Placed | View> {
     const { name, id } = attempt;
     const key = this.line(name) + id;
+    const thawed = modifiedIs(this.freeze(name), '0');
     let own: Pick<KeyValue, 'created' | 'modified'> | undefined = place;
     for (;;) {
       const base = await this.#tokenBase(signal);
@@ -93,7 +104,7 @@ export class Ground {
         const conditions = [
           modifiedIs(key, own?.modified ?? '0'),
           valueIs(this.#baseKey, base),
-          ...(word === 'held' ? this.#isNext(name, own?.created) : []),
+          ...(word === 'held' ? [noneBefore(this.line(name), own?.created), thawed] : []),
         ];
         const write = put(key, encodeEntry(word, encodeRecord(record)), term.id);
         const reads = this.#reads(name, id, own?.created);
@@ -121,10 +132,6 @@ export class Ground {
         if (signal?.aborted === true) await dropped; // nothing is left
       }
     }
-  }
-
-  #isNext(name: string, created?: string): readonly Compare[] {
-    return [noneBefore(this.line(name), created), modifiedIs(this.freeze(name), '0')];
   }
 
   #reads(name: string, id = '', created?: string): readonly Operation[] {

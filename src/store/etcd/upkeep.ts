@@ -3,39 +3,62 @@ import type { LeaseInfo } from '../../lease-info.js';
 import { wallClock } from '../../now.js';
 import { freezeBytes } from '../grant.js';
 import type { Break, Owner } from '../store.js';
-import { modifiedIs, put, unlessOver } from './client.js';
+import { modifiedIs, put, unlessOver, type Client } from './client.js';
 import { describe } from './describe.js';
 import { encodeEntry, isBroken } from './entry.js';
 import type { Ground } from './ground.js';
 
-/** Takes the lease away from whoever has it. */
+/** For so long, in ms, a note outlives its break: whoever got no answer may ask again. */
+const noteTtl = 60_000;
+
+/**
+ * Takes the lease away from whoever has it: marks its key, so that one of those who break it at once is
+ * the one and it cannot be moved any more, and ends the lease of etcd that it lives by. With the mark a
+ * note is made. By the key it could not be told later who did it: it is gone in a moment, for whoever
+ * finds a mark ends that lease as well, as the other may have died since.
+ */
 export async function breakLease(
   ground: Ground,
   name: string,
   { token, stale = false }: Break,
 ): Promise<LeaseInfo | undefined> {
   if (stale) return undefined; // what is over is gone
-  const word = `broken ${crypto.randomUUID()}`;
-  for (;;) {
-    const found = await ground.look(name);
-    const { head } = found;
-    if (head === undefined) return undefined;
-    const { word: stands, bytes, token: has } = await ground.entry(head);
-    if (stands === 'waiting' || has !== (token ?? has)) return undefined;
-    const info = await describe(ground, name, found);
-    if (isBroken(head)) {
-      // By us, and the answer was lost; or by somebody who may have died since.
-      await ground.client.revoke(head.lease);
-      return stands === word ? info : undefined;
+  const { client, halfBroken } = ground;
+  let half = halfBroken.get(name);
+  halfBroken.delete(name);
+  let meant = token;
+  try {
+    for (;;) {
+      const found = await ground.look(name);
+      const { head } = found;
+      const entry = head && (await ground.entry(head));
+      const whose = meant ?? entry?.token ?? half?.token;
+      if (half !== undefined && half.token === whose && (await isThere(client, half.note))) {
+        await client.revoke(half.lease);
+        return half.info;
+      }
+      if (head === undefined || entry === undefined || entry.word === 'waiting') return undefined;
+      if (token !== undefined && entry.token !== token) return undefined;
+      const info = await describe(ground, name, found);
+      if (isBroken(head)) {
+        await client.revoke(head.lease); // whoever it was may have died since
+        return undefined;
+      }
+      const { id } = await client.grant(noteTtl);
+      meant = entry.token;
+      half = { note: `${ground.root}broken/${id}`, token: meant, info, lease: head.lease };
+      const mark = put(head.key, encodeEntry(`broken ${id}`, entry.bytes), head.lease);
+      const unchanged = [modifiedIs(head.key, head.modified)];
+      await client.transact(unchanged, [mark, put(half.note, '', id)]).catch(unlessOver);
     }
-    // With this mark one of those who break it at once is the one; and it cannot be moved any more.
-    const mark = put(head.key, encodeEntry(word, bytes), head.lease);
-    const unchanged = [modifiedIs(head.key, head.modified)];
-    const marked = await ground.client.transact(unchanged, [mark]).catch(unlessOver);
-    if (marked?.succeeded !== true) continue;
-    await ground.client.revoke(head.lease);
-    return info;
+  } catch (error) {
+    if (half !== undefined) halfBroken.set(name, half);
+    throw error;
   }
+}
+
+async function isThere(client: Client, key: string): Promise<boolean> {
+  return !(await client.transact([modifiedIs(key, '0')], [])).succeeded;
 }
 
 /** Nobody new is granted the name for so long. */
