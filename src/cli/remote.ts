@@ -27,7 +27,7 @@ export async function openStore(args: Arguments, env: Env): Promise<LeaseStore |
  * `etcd://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][/PREFIX]`; `etcds` for TLS, with the files that
  * etcdctl(1) is told by the same variables.
  *
- * @throws {UsageError} it has another form
+ * @throws {UsageError} it has another form, or one of these files cannot be read
  */
 export function storeOptions(address: string, env: Env): EtcdOptions {
   const [, scheme, said, hosts, prefix = ''] = form.exec(address) ?? [];
@@ -35,20 +35,41 @@ export function storeOptions(address: string, env: Env): EtcdOptions {
     throw new UsageError('a store is etcd://HOST:PORT/PREFIX, or etcds:// for TLS');
   }
   const protocol = scheme === 'etcds' ? 'https' : 'http';
-  const user = said === undefined ? env['ETCDCTL_USER'] : asUsage(() => decodeURIComponent(said));
-  const [name = '', ...password] = (user ?? '').split(':');
+  const [name = '', password] =
+    said === undefined ? parted(env['ETCDCTL_USER'] ?? '') : parted(said).map(decoded);
   return {
     endpoints: hosts.split(',').map((host) => `${protocol}://${host}`),
     ...(prefix === '' ? {} : { prefix }),
-    ...(name === '' ? {} : { auth: { user: name, password: password.join(':') } }),
+    ...(name === '' ? {} : { auth: { user: name, password: password ?? '' } }),
     ...(protocol === 'https' ? { tls: tlsOf(env) } : {}),
   };
+}
+
+/** At the first colon. */
+function parted(user: string): string[] {
+  const [name = '', ...password] = user.split(':');
+  return [name, password.join(':')];
+}
+
+/** A colon in the name of a user is written %3A. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new UsageError('user and password of a store must be percent-encoded');
+  }
 }
 
 function tlsOf(env: Env): EtcdTls {
   const read = (variable: string): Buffer | undefined => {
     const file = env[variable];
-    return file === undefined || file === '' ? undefined : readFileSync(file);
+    if (file === undefined || file === '') return undefined;
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      const { message } = error as Error;
+      throw new UsageError(`${variable} names a file that cannot be read: ${message}`);
+    }
   };
   const [ca, cert, key] = ['ETCDCTL_CACERT', 'ETCDCTL_CERT', 'ETCDCTL_KEY'].map(read);
   return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };

@@ -38,6 +38,21 @@ await t.test('the address of a store', async (t) => {
     auth: { user: 'me', password: 'p:w' },
     tls: {},
   });
+  t.strictSame(storeOptions('etcd://a%3Ab:c:%3Ad@a', {}).auth, {
+    user: 'a:b',
+    password: 'c::d',
+  });
+  t.strictSame(storeOptions('etcd://a', { ETCDCTL_USER: 'a%3Ab:c' }).auth, {
+    user: 'a%3Ab',
+    password: 'c',
+  });
+  const nowhere = join(packageRoot, 'not there.pem');
+  for (const variable of ['ETCDCTL_CACERT', 'ETCDCTL_CERT', 'ETCDCTL_KEY']) {
+    const message = new RegExp(`^${variable} .*not there.pem`);
+    const env = { [variable]: nowhere };
+    t.throws(() => storeOptions('etcds://a', env), { name: 'UsageError', message }, variable);
+  }
+  t.throws(() => storeOptions('etcd://%zz@a', {}), { name: 'UsageError' });
   for (const wrong of ['', 'redis://a', 'etcd://', 'etcd:///x']) {
     t.throws(() => storeOptions(wrong, {}), { name: 'UsageError' }, wrong);
   }
