@@ -10,12 +10,12 @@
 #define _GNU_SOURCE
 #include "floor.h"
 
-enum { kGuardSize = 512, kHeader = 64, kNote = 448, kRecord = 400, kLargestRange = 4096 };
+enum { kGuardSize = 512, kHeader = 96, kNote = 416, kRecord = 400 };
 
 static char folder[4096], guard[4200], record[4200], freeze[4200], queue[4200];
 static char bytes[kGuardSize];
 static int live = -1;
-static long granted, reserved, range = 64;
+static int reserved;
 static void (*turn)(void);
 
 static void absent(const char *path) {
@@ -55,13 +55,11 @@ static void acquire(void) {
   absent(record);
   check(pread(fd, bytes, kGuardSize, 0) == kGuardSize, "pread");
   absent(freeze);
-  // A range of tokens is reserved before the first of them is granted.
-  if (granted == reserved) {
+  // The ceiling is synced before the first token below it is granted, once for 17 s.
+  if (!reserved) {
     check(pwrite(fd, bytes, kHeader, 0) == kHeader && fdatasync(fd) == 0, "reserve");
-    reserved += range;
-    if (range < kLargestRange) range *= 2;
+    reserved = 1;
   }
-  granted++;
   live = createRecord();
   check(fstat(live, &info) == 0 && flock(live, LOCK_EX | LOCK_NB) == 0, "attach");
   check(pwrite(live, bytes, kRecord, 0) == kRecord && fstat(live, &info) == 0, "write");

@@ -10,9 +10,10 @@
  * A record's bytes are (id, version); those of one that is not whole are the same for all of them.
  *
  * Bounds, by -D:  N processes, NI inodes of records in all, CRASH kills, CUTS power cuts, BR times that
- *   a TTL runs out under a living holder, FORCE forced breaks, FREEZE freezes, RANGE tokens a sync
+ *   a TTL runs out under a living holder, FORCE forced breaks, FREEZE freezes, AHEAD tokens a sync
  * Kinds, by -D:   attached without TTL always; LEASE attached with TTL; DETACHED
  *   RENEW also renews and detaches; STOP stops heads of the line and victims of a break for ever
+ *   UNPLUG: a cut is that of a disk; the boot and its clock go on
  *
  * What holds (the oracle keeps its own books: `inForce`, `holders`, `maxToken`, `seen`):
  *   - at most one lease is in force: granted, and neither released, broken, expired nor ended by death
@@ -46,8 +47,8 @@
 #ifndef FREEZE
 #define FREEZE 0
 #endif
-#ifndef RANGE
-#define RANGE 2
+#ifndef AHEAD
+#define AHEAD 1
 #endif
 #define ATT 0 /* attached, without TTL */
 #define TTL 1 /* attached, with TTL */
@@ -58,6 +59,9 @@ byte guard;                          /* who has locked NAME.guard */
 byte queue;                          /* who has locked NAME.queue */
 bit queued;                          /* NAME.queue exists */
 byte ceiling, dceiling;              /* in the guard: in the cache, on the medium */
+short base, dbase;
+byte gboot, dgboot;                  /* whose clock that is; 0: nobody's */
+byte boot = 1, clock = 1;            /* this boot, and the ticks since */
 byte path, dpath;                    /* the inode that NAME.lock names; 0: none */
 byte made;                           /* inodes of records that were created */
 bit whole[NI + 1], dwhole[NI + 1];
@@ -93,24 +97,30 @@ inline endLease(i) {
   if :: inForce[i] -> inForce[i] = 0; holders-- :: else fi
 }
 
-/* Guard::nextToken: a range of this process, or a new one above everything that is known. */
+/* Guard::nextToken: what the clock of this boot says, or above everything that is known. */
 inline nextToken() {
 #ifdef TOKENINRECORD
   t = floor + 1;
 #else
+  t = base + clock;
   if
-#ifdef TRUSTCEILING
-  :: last != 0 && last < ceiling -> last = last + 1; t = last
+#ifdef TRUSTBOOT
+  :: gboot != 0 && base + clock <= ceiling && ceiling - t <= AHEAD && t > floor
 #else
-  :: mine == ceiling && mine != 0 && last < ceiling && last >= floor -> last = last + 1; t = last
+  :: gboot == boot && base + clock <= ceiling && ceiling - t <= AHEAD && t > floor
 #endif
   :: else ->
-     atomic { t = (ceiling > last -> ceiling : last); t = (t > floor -> t : floor); mine = 0 };
-     ceiling = t + RANGE;                                     /* store */
-#ifndef NOSYNC
-     dceiling = ceiling;                                      /* sync */
+     atomic { t = (ceiling > floor -> ceiling : floor) + 1;
+              ceiling = t + AHEAD; base = t - clock;          /* store */
+#ifdef EARLYBOOT
+              gboot = boot };
+#else
+              gboot = 0 };
 #endif
-     atomic { mine = ceiling; t = t + 1; last = t }
+#ifndef NOSYNC
+     atomic { dceiling = ceiling; dbase = base; dgboot = gboot }; /* sync */
+#endif
+     gboot = boot                                             /* store */
   fi;
 #endif
 }
@@ -150,7 +160,7 @@ proctype Process(byte me) {
   bit expectedDead, expectedFreeze;
   byte waited;                       /* the inode whose end is waited for */
   bit head, awake;
-  byte mine, last, floor;            /* the range: its ceiling, the last token handed out */
+  byte floor;                        /* the token of the record that stands there */
 start:
   {
     skip;
@@ -258,6 +268,9 @@ again:
       answered[my] = kind[ino] == DET;
       expected = 0; expectedVersion = 0; expectedDead = 0; expectedFreeze = 0; awake = 0
     };
+#ifndef NOTICK
+    clock++;                                                  /* passTick */
+#endif
     UNLOCKGUARD;
 #ifdef LATELOCK
     if :: kind[ino] != DET -> lock[ino] = me + 1 :: else fi;
@@ -355,7 +368,7 @@ use:                                 /* once, after any delay */
   } unless {
     atomic { dead[me] ->
       dead[me] = 0; ino = 0; my = 0; t = 0; new = 0; expected = 0; expectedVersion = 0;
-      expectedDead = 0; expectedFreeze = 0; waited = 0; head = 0; awake = 0; mine = 0; last = 0; floor = 0 }
+      expectedDead = 0; expectedFreeze = 0; waited = 0; head = 0; awake = 0; floor = 0 }
   };
   goto start;
 done:
@@ -394,7 +407,14 @@ proctype Fate() {
        do :: p < N -> reap(p); p++ :: else -> break od;
        p = 0;
        if :: path = dpath :: dpath = path fi;
-       if :: ceiling = dceiling :: dceiling = ceiling fi;
+       if :: ceiling = dceiling; base = dbase; gboot = dgboot
+          :: dceiling = ceiling; dbase = base; dgboot = gboot fi;
+#ifdef UNPLUG
+       clock++;                      /* to be plugged in again takes longer than a tick */
+#else
+       boot++;
+       if :: clock = 1 :: clock = 2 :: clock = 3 fi;
+#endif
        if :: whole[path] = dwhole[path] :: dwhole[path] = whole[path] fi;
        for (i : 1 .. NI) {
          assert(!inForce[i] || (path != 0 && id[path] == i && whole[path]))

@@ -48,6 +48,7 @@ holds lease -DCRASH=0 -DSTOP -DFORCE=1
 holds lease -DCRASH=0 -DSTOP -DLEASE
 holds lease -DCRASH=0 -DDETACHED -DFREEZE=1
 holds lease -DCRASH=0 -DCUTS=1
+holds lease -DCRASH=0 -DCUTS=1 -DUNPLUG
 holds lease -DCRASH=0 -DCUTS=1 -DNI=2 -DDETACHED -DRENEW
 holds file-lock
 holds file-lock -DUNLINK
@@ -60,7 +61,9 @@ fails lease -DNOGUARD
 fails lease -DNOLOCK
 fails lease -DLATELOCK
 fails lease -DTOKENINRECORD
-fails lease -DTRUSTCEILING
+fails lease -DNOTICK
+fails lease -DCRASH=0 -DCUTS=1 -DTRUSTBOOT
+fails lease -DCRASH=1 -DCUTS=1 -DEARLYBOOT
 fails lease -DJUDGEWAITED
 fails lease -DCRASH=0 -DLEASE -DNOEXPECT
 fails lease -DCRASH=0 -DLEASE -DNOOWNER

@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
-#include <utility>
 
 #include "record.h"
 
@@ -14,50 +12,60 @@ namespace {
 
 constexpr char kMagic[] = "holdguard1 ";
 constexpr std::size_t kCeilingOffset = sizeof kMagic - 1;
-constexpr std::size_t kCeilingDigits = 20;
-constexpr std::size_t kEntryOffset = kCeilingOffset + kCeilingDigits + 1;
+constexpr std::size_t kDigits = 20;
+constexpr std::size_t kBaseOffset = kCeilingOffset + kDigits + 1;
+constexpr std::size_t kBootOffset = kBaseOffset + kDigits + 1;
+constexpr std::size_t kBootDigits = 16;
+constexpr std::size_t kEntryOffset = kBootOffset + kBootDigits + 1;
 constexpr std::size_t kCrcOffset = kEntryOffset + 2;
-constexpr std::size_t kHeaderEnd = kCrcOffset + 8;
-constexpr std::size_t kNoteOffset = 64;
+constexpr std::size_t kCrcDigits = 8;
+constexpr std::size_t kHeaderEnd = kCrcOffset + kCrcDigits;
+constexpr std::size_t kNoteOffset = 96;
 constexpr std::size_t kSize = kNoteOffset + Guard::kNoteCapacity + 1;
-constexpr std::uint64_t kFirstRange = 64;
-constexpr std::uint64_t kLargestRange = 4096;
 
-// What this process has reserved. Direct-mapped: a name that loses its slot syncs once more.
-struct Range {
-  os::FileId guard;
-  std::uint64_t ceiling = 0;  // the one that we wrote
-  std::uint64_t last = 0;     // the last token that we handed out
-  std::uint64_t size = 0;     // how many we reserved
-};
-constexpr std::size_t kSlots = 1024;
-std::mutex mutex;
-Range ranges[kSlots];
+constexpr std::uint64_t kTickNs = 16'000;
+// Tokens that a ceiling is ahead, 17 seconds of ticks: how often there is a sync, and how many are
+// skipped by the next boot.
+constexpr std::uint64_t kAhead = 1u << 20;
 
-Range& slotOf(const os::FileId& guard) {
-  return ranges[(guard.low * 31 + guard.high + guard.volume) % kSlots];
+std::uint64_t ticks() { return os::boottimeNs() / kTickNs; }
+
+// The boot as a number (FNV-1a); 0 where the clock is not that of the whole host.
+std::uint64_t thisBoot() {
+  static const std::uint64_t boot = [] {
+    const os::BootIdentity identity = os::bootIdentity();
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const char byte : identity.bootId) {
+      hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+    }
+    return identity.hostClock ? hash : 0;
+  }();
+  return boot;
 }
 
-Range rangeOf(const os::FileId& guard) {
-  const std::lock_guard<std::mutex> lock(mutex);
-  const Range& range = slotOf(guard);
-  return range.guard == guard ? range : Range{};
+void putHex(char* at, std::size_t digits, std::uint64_t value) {
+  constexpr char kHex[] = "0123456789abcdef";
+  for (std::size_t i = digits; i-- > 0; value >>= 4) at[i] = kHex[value & 0xf];
 }
 
-void remember(const Range& range) {
-  const std::lock_guard<std::mutex> lock(mutex);
-  slotOf(range.guard) = range;
+bool readHex(const char* at, std::size_t digits, std::uint64_t& value) {
+  value = 0;
+  for (std::size_t i = 0; i < digits; ++i) {
+    const bool decimal = at[i] >= '0' && at[i] <= '9';
+    if (!decimal && !(at[i] >= 'a' && at[i] <= 'f')) return false;
+    value = value << 4 | static_cast<std::uint64_t>(decimal ? at[i] - '0' : at[i] - 'a' + 10);
+  }
+  return true;
 }
 
 void putChecksum(char* bytes) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::uint32_t sum = record::crc32(bytes, kCrcOffset);
-  for (std::size_t i = 8; i-- > 0; sum >>= 4) bytes[kCrcOffset + i] = kHex[sum & 0xf];
+  putHex(bytes + kCrcOffset, kCrcDigits, record::crc32(bytes, kCrcOffset));
 }
 
 }  // namespace
 
 os::Failure Guard::read() {
+  tick_ = ticks();
   char bytes[kSize];
   std::size_t got = 0;
   if (const os::Failure failure = file_.readAt(0, bytes, sizeof bytes, got)) return failure;
@@ -66,7 +74,9 @@ os::Failure Guard::read() {
   putChecksum(expected);
   const bool whole = got >= kHeaderEnd && std::memcmp(bytes, expected, kHeaderEnd) == 0 &&
                      std::memcmp(bytes, kMagic, kCeilingOffset) == 0 &&
-                     record::readDecimal(bytes + kCeilingOffset, kCeilingDigits, ceiling_);
+                     record::readDecimal(bytes + kCeilingOffset, kDigits, ceiling_) &&
+                     record::readDecimal(bytes + kBaseOffset, kDigits, base_) &&
+                     readHex(bytes + kBootOffset, kBootDigits, boot_);
   if (!whole) {
     // New, or damaged: born (again) with the wall clock, below.
     ceiling_ = 0;
@@ -89,39 +99,40 @@ void Guard::leaveNote(const std::string& note) const {
   file_.writeAt(kNoteOffset, bytes, sizeof bytes);
 }
 
-bool Guard::needsSync() const {
-  const Range range = rangeOf(id_);
-  return ceiling_ == 0 || range.ceiling != ceiling_ || range.last >= ceiling_ || !entrySynced_;
+bool Guard::believed() const {
+  const std::uint64_t token = base_ + tick_;
+  return boot_ != 0 && boot_ == thisBoot() && entrySynced_ && token <= ceiling_ &&
+         ceiling_ - token <= kAhead;
 }
 
 os::Failure Guard::nextToken(std::uint64_t floor, std::uint64_t& token) {
-  Range range = rangeOf(id_);
-  if (needsSync() || range.last < floor) {
-    // Above what the file says, above what we handed out (a filesystem that went away under a
-    // living process may have forgotten it), and for a new guard above what was before it.
-    std::uint64_t above = std::max({ceiling_, range.last, floor});
-    if (ceiling_ == 0) above = std::max(above, os::wallClockUs());
-    const bool usedUp = ceiling_ != 0 && range.ceiling == ceiling_ && range.last == ceiling_;
-    const std::uint64_t size = usedUp ? std::min(2 * range.size, kLargestRange) : kFirstRange;
-    remember({id_, 0, range.last, 0});
-    // Nothing is above these. A counter that began again at 0 would hand out all tokens once more.
-    if (above > UINT64_MAX - size) return {EOVERFLOW, "token"};
-    if (const os::Failure failure = reserve(above + size)) return failure;
-    range = {id_, ceiling_, above, size};
-  }
-  token = ++range.last;
-  remember(range);
-  return {};
+  token = base_ + tick_;
+  if (believed() && token > floor) return {};
+  std::uint64_t above = std::max(ceiling_, floor);
+  if (ceiling_ == 0) above = std::max(above, os::wallClockUs());
+  // Nothing is above these. A counter that began again at 0 would hand out all tokens once more.
+  if (above >= UINT64_MAX - kAhead) return {EOVERFLOW, "token"};
+  token = above + 1;
+  return reserve(token);
 }
 
-os::Failure Guard::reserve(std::uint64_t ceiling) {
-  ceiling_ = ceiling;
+void Guard::passTick() const {
+  while (ticks() == tick_) {
+  }
+}
+
+os::Failure Guard::reserve(std::uint64_t first) {
+  const std::uint64_t boot = thisBoot();
+  ceiling_ = first + (boot != 0 ? kAhead : 0);
+  base_ = first - tick_;
+  boot_ = 0;
   if (const os::Failure failure = store()) return failure;
   if (const os::Failure failure = file_.sync()) return failure;
-  if (entrySynced_) return {};
-  if (const os::Failure failure = os::syncDirectoryOf(path_)) return failure;
-  // Not synced: if this is lost, somebody syncs the directory once more.
-  entrySynced_ = true;
+  if (!entrySynced_) {
+    if (const os::Failure failure = os::syncDirectoryOf(path_)) return failure;
+    entrySynced_ = true;
+  }
+  boot_ = boot;
   return store();
 }
 
@@ -129,7 +140,9 @@ os::Failure Guard::store() const {
   char bytes[kNoteOffset];
   std::memset(bytes, ' ', sizeof bytes);
   std::memcpy(bytes, kMagic, kCeilingOffset);
-  record::putDecimal(bytes + kCeilingOffset, kCeilingDigits, ceiling_);
+  record::putDecimal(bytes + kCeilingOffset, kDigits, ceiling_);
+  record::putDecimal(bytes + kBaseOffset, kDigits, base_);
+  putHex(bytes + kBootOffset, kBootDigits, boot_);
   bytes[kEntryOffset] = entrySynced_ ? 'S' : 'b';
   putChecksum(bytes);
   bytes[kHeaderEnd] = '\n';

@@ -1,24 +1,29 @@
 // The guard's contents: the fencing counter of one name, and a note on how its last lease ended.
 //
-// No token is handed out before a ceiling at or above it has been synced. A process that needs one
-// reserves a range with one sync and then serves itself from memory, as long as the guard still
-// shows the ceiling that it wrote. Anybody else reserves anew, above that ceiling. So a lone
-// process syncs once for many tokens, and two that take turns sync at each. Who has used up a range
-// undisturbed reserves one of twice the size; what is skipped when somebody else comes is never
-// more than what was used, and the first range (ADR 16). To trust "the last token" in the file
-// instead is wrong even within one boot: a disk that is unplugged loses what was not synced, and
-// hands out the same tokens again.
+// A token is `base` and the ticks of the boot-time clock, which only rises and is the same for all
+// processes of the host: so tokens rise from process to process, and nobody has to write them down.
+// It is believed in the boot that it was made for, and up to a ceiling that is on the medium. Beyond
+// that, or in another boot, a process begins above the ceiling, and syncs a new one before the first
+// token. To trust "the last token" in the file instead is wrong even within one boot: a disk that is
+// unplugged loses what was not synced, and hands out the same tokens again. (ADR 16)
 //
-// A guard is born with the wall clock in microseconds as its counter. If the folder is deleted,
-// tokens still rise, unless the clock was set back or a million tokens a second were handed out.
-// Its directory entry is synced before the first token, and 'b' becomes 'S' when that is done.
+// While a new ceiling is on its way to the medium the guard names no boot, so that nobody believes
+// it if we die there. The boot is written afterwards, without a sync: if that is lost, somebody syncs
+// once more. Where there is no such clock (in a time namespace), or no name for a boot that no other
+// has (on Windows), it names none, and each grant syncs.
+//
+// A guard is born with the wall clock in microseconds as its counter, and a tick is 16 of them. So
+// if the folder is deleted, tokens still rise, unless the clock was set back by nearly as long as
+// the guard was there. Its directory entry is synced before the first token, and 'b' becomes 'S'
+// when that is done.
 //
 // The note is left by a release and overwritten by the next one, a grant does not wipe it: it only
 // explains, and says itself which token it speaks of.
 //
-//   offset 0    "holdguard1 ", the ceiling in 20 digits, ' ', 'b' or 'S', ' ', CRC-32 of these in 8
-//               digits of hex, '\n', blanks; in one sector, so it is written as a whole
-//   offset 64   the note: one line of JSON, blanks up to 511, '\n'
+//   offset 0    "holdguard1 ", the ceiling and the base in 20 digits each, the boot in 16 digits of hex,
+//               'b' or 'S', CRC-32 of these in 8 digits of hex, a blank between each two, '\n', blanks;
+//               in one sector, so it is written as a whole
+//   offset 96   the note: one line of JSON, blanks up to 511, '\n'
 #pragma once
 
 #include <cstddef>
@@ -31,13 +36,12 @@ namespace holdfast {
 
 class Guard {
  public:
-  static constexpr std::size_t kNoteCapacity = 447;
+  static constexpr std::size_t kNoteCapacity = 415;
   // The note while a lease is held: no end of one is known since it was granted.
   static constexpr char kTaken[] = "-";
 
   // `file` is locked by the caller for as long as this lives; `path` names it.
-  Guard(const os::File& file, const os::FileId& id, const char* path)
-      : file_(file), id_(id), path_(path) {}
+  Guard(const os::File& file, const char* path) : file_(file), path_(path) {}
 
   os::Failure read();
 
@@ -46,19 +50,23 @@ class Guard {
   void leaveNote(const std::string& note) const;
 
   // Would the next token cost a sync?
-  bool needsSync() const;
-  // The next token, above `floor` in any case. After a failure nothing is handed out, and the range
-  // is forgotten.
+  bool needsSync() const { return !believed(); }
+  // The next token, above `floor` in any case. After a failure nothing is handed out.
   os::Failure nextToken(std::uint64_t floor, std::uint64_t& token);
+  // Before the guard is given back: nobody is to be granted another token in the same tick.
+  void passTick() const;
 
  private:
-  os::Failure reserve(std::uint64_t ceiling);
+  bool believed() const;
+  os::Failure reserve(std::uint64_t first);
   os::Failure store() const;
 
   const os::File& file_;
-  const os::FileId id_;
   const char* path_;
   std::uint64_t ceiling_ = 0;
+  std::uint64_t base_ = 0;
+  std::uint64_t boot_ = 0;
+  std::uint64_t tick_ = 0;  // when it was read
   bool entrySynced_ = false;
   std::string note_;
 };

@@ -164,6 +164,7 @@ void sleepNs(std::uint64_t duration);
 struct BootIdentity {
   std::string bootId;
   std::string timeNamespace;
+  bool hostClock = false;  // boottimeNs() is that of all other processes of the host, too
 };
 BootIdentity bootIdentity();
 

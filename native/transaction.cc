@@ -26,7 +26,7 @@ class Transaction::Step {
   Step(Transaction& transaction, const LockHandle& guard, const std::string& guardPath)
       : transaction_(transaction),
         request_(transaction.request_),
-        guard_(guard.file(), guard.id(), guardPath.c_str()),
+        guard_(guard.file(), guardPath.c_str()),
         recordPath_(request_.base + ".lock"),
         freezePath_(request_.base + ".freeze"),
         newPath_(request_.base + ".new"),
@@ -138,6 +138,7 @@ class Transaction::Step {
     if (request_.attach) live.adopt(std::move(file), info.id, true);
     // If this record vanishes (an outsider, a power cut) nobody shall read that all was well.
     if (guard_.note() != Guard::kTaken) guard_.leaveNote(Guard::kTaken);
+    guard_.passTick();
     return Verdict::done;
   }
 

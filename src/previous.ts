@@ -38,7 +38,7 @@ export function previousLease(
   return { end, token, owner, pid, at: new Date(at), by };
 }
 
-/** The note. It fits the 447 bytes that there are, for names are cut. */
+/** The note. It fits the 415 bytes that there are, for names are cut. */
 export function encodePrevious({ end, token, owner, pid, at, by }: PreviousLease): string {
   return JSON.stringify({
     end,

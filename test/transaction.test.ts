@@ -22,6 +22,7 @@ import { crc32 } from 'node:zlib';
 
 import { addon, returnHandle } from '../lib/native.js';
 import { transact, transactNow, type Result } from '../lib/transaction.js';
+import { noBoot, writeCounter } from './helpers/guard-file.js';
 import { blankRecord, Holder, leaseFiles } from './helpers/leases.js';
 import { openOn, resources } from './helpers/kernel.js';
 
@@ -179,7 +180,7 @@ await t.test('the note of the last end is there until the next grant', async (t)
   await holder.take('a');
   const long = 'x'.repeat(1000);
   await holder.drop(long);
-  t.equal((await other.look()).found.note, long.slice(0, 447), 'no longer than its place');
+  t.equal((await other.look()).found.note, long.slice(0, 415), 'no longer than its place');
   t.equal(statSync(`${files.base}.guard`).size, 512);
 });
 
@@ -269,16 +270,14 @@ await t.test('above the last token there is none, and none is handed out again',
   await holder.drop();
   addon.release(holder.handle);
   // A guard with a right checksum, as an outsider may write it.
-  const shows = (digits: string): void => {
-    const header = `holdguard1 ${digits} S `;
-    const checksum = crc32(header).toString(16).padStart(8, '0');
-    writeFileSync(`${files.base}.guard`, `${header}${checksum}\n`);
+  const shows = (ceiling: bigint): void => {
+    writeCounter(`${files.base}.guard`, { ceiling, base: 0n, boot: noBoot });
   };
-  shows('18446744073709551615');
+  shows(18446744073709551615n);
   const outcome: unknown = await holder.take('b').catch((error: unknown) => error);
   t.match(outcome, { code: 'ERR_LOCK_SYSTEM', cause: { code: 'EOVERFLOW' } });
   t.equal(existsSync(`${files.base}.lock`), false);
-  shows('77777777777777777777'); // no number of 64 bits: damaged, so it is born again
+  shows(77777777777777777777n); // no number of 64 bits: damaged, so it is born again
   const next = (await holder.take('c')) ?? 0n;
   t.ok(next > first && next < 77777777777777777777n % 2n ** 64n, `${next} > ${first}`);
 });

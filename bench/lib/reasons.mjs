@@ -7,12 +7,7 @@ const anatomies = [
   ['try + release, sync', 'holdfast', 'C, sidecar', 'eleven'],
   ['lock + release, async', 'holdfast, no sidecar', 'C, no sidecar', 'six'],
   ['lock + release, async', 'holdfast', 'C, sidecar', 'eleven'],
-  [
-    'lease, attached',
-    'holdfast lease',
-    'C, same calls',
-    '27, and a sync for every range of tokens',
-  ],
+  ['lease, attached', 'holdfast lease', 'C, same calls', '27, and a sync every 17 s'],
   ['lease, renewal', 'holdfast lease, renewal', 'C, same calls', 'nine'],
 ];
 
@@ -65,15 +60,14 @@ is there already (fs-ext, os-lock), or like us on one of their own (fs-native-ex
 is to be seen under [Waiting](#waiting): four waits, and nothing else of the process goes on.`,
   'lease, attached': ({ median, times }) =>
     `**The attached lease.** The lock file in C is five system calls; a lease is 27, for the guard, the token, and the checks
-that a lock file does without ([protocol](protocol.md)). C takes ${median('lease, attached', 'C, same calls')} for them, ${times('lease, attached', 'C, lock file', 'C, same calls')} of the lock file; part of
-it is the sync that reserves the next range of tokens.`,
+that a lock file does without ([protocol](protocol.md)). C takes ${median('lease, attached', 'C, same calls')} for them, ${times('lease, attached', 'C, lock file', 'C, same calls')} of the lock file.`,
   'lease, durable': ({ median }) =>
     `**The durable lease** syncs three times by design, the C beside it twice: the record and its folder before the grant, and the folder again
 after the release, so that a lease that was given back does not come back after a power cut. With ${median('lease, durable', 'C, lock file, synced')} for two syncs, three of
 them are ${median('lease, durable', 'C, lock file, synced', 1.5)}, and 0.67 is the limit; holdfast takes ${median('lease, durable', 'holdfast lease, durable')}.`,
-  'holdfast lease: end of descriptors': ({ median }) =>
-    `**A lease after a death.** The next holder is another process than the last, so it has to reserve tokens, and to sync them,
-before it is granted one; a file lock has no tokens. A sync takes about half of what the durable lock file in C takes, ${median('lease, durable', 'C, lock file, synced', 0.5)}.`,
+  'holdfast lease: end of descriptors': () =>
+    `**A lease after a death.** The waiter's thread wakes, looks whose end it was under the guard, and takes the lease in another
+change of its own, each on a thread and back on the event loop; a file lock is its own at the first.`,
   'holdfast lease: CPU': ({ median }) =>
     `**CPU of those who wait for a lease.** Each process looks at the lease every second or two, for the case that the head of the line was
 stopped ([protocol](protocol.md#waiting)). Ten idle processes burn ${median('CPU of 10 waiting processes', 'idle processes')} already.`,

@@ -3,9 +3,9 @@
 //
 // The seam (native/os.h) is a piece of memory here, so a run is a microsecond. The oracle reads the
 // same bytes in its own way: what it takes for a whole counter or record has to be believed, and
-// anything else must not be; whatever stood there, a token is above it, and synced before it is
-// handed out. Some inputs are given the right form, some a right checksum: nothing else would get
-// far.
+// anything else must not be. A token is what the counter of this boot says, below a ceiling that was
+// there; else it is above all that stood there, and synced before it is handed out. Some inputs are
+// given the right form, some this boot, some a right checksum: nothing else would get far.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +21,8 @@ namespace {
 std::string contents;
 std::string medium;
 constexpr std::uint64_t kClockUs = 1'700'000'000'000'000;
+constexpr char kBoot[] = "cd2fdc9bc6b02255";  // FNV-1a of "boot", by another program
+std::uint64_t uptimeNs = 0;
 }  // namespace
 
 namespace holdfast::os {
@@ -41,6 +43,8 @@ Failure File::sync() const {
 }
 Failure syncDirectoryOf(const char*) { return {}; }
 std::uint64_t wallClockUs() { return kClockUs; }
+std::uint64_t boottimeNs() { return uptimeNs += 1'000; }
+BootIdentity bootIdentity() { return {"boot", "", true}; }
 }  // namespace holdfast::os
 
 namespace {
@@ -81,11 +85,21 @@ std::optional<std::uint64_t> decimalOf(const std::string& digits) {
   return value;
 }
 
-// "holdguard1 " 20 digits " " b|S " " 8 digits of hex
-std::optional<std::uint64_t> ceilingOf(const std::string& bytes) {
-  if (bytes.size() < 42 || bytes.compare(0, 11, "holdguard1 ") != 0) return {};
-  if (bytes.compare(34, 8, hexOf(crcOf(bytes.substr(0, 34)))) != 0) return {};
-  return decimalOf(bytes.substr(11, 20));
+// "holdguard1 " 20 digits " " 20 digits " " 16 of hex " " b|S " " 8 of hex
+struct Counter {
+  std::uint64_t ceiling = 0;
+  std::uint64_t base = 0;
+  bool ours = false;
+};
+
+std::optional<Counter> counterOf(const std::string& bytes) {
+  if (bytes.size() < 80 || bytes.compare(0, 11, "holdguard1 ") != 0) return {};
+  if (bytes.compare(72, 8, hexOf(crcOf(bytes.substr(0, 72)))) != 0) return {};
+  if (bytes.find_first_not_of("0123456789abcdef", 53) < 69) return {};
+  const auto ceiling = decimalOf(bytes.substr(11, 20));
+  const auto base = decimalOf(bytes.substr(32, 20));
+  if (!ceiling || !base) return {};
+  return Counter{*ceiling, *base, bytes.compare(53, 16, kBoot) == 0 && bytes[70] == 'S'};
 }
 
 std::optional<std::uint64_t> tokenOf(const std::string& bytes) {
@@ -102,20 +116,30 @@ void digitsAt(std::string& bytes, std::size_t offset) {
   }
 }
 
-void expectTokenAbove(std::uint64_t ceiling, std::uint64_t floor) {
-  static std::uint64_t files = 0;
+void expectToken(const Counter& counter, std::uint64_t floor) {
   const os::File file;
-  Guard guard(file, {1, 2, ++files}, "guard");
+  Guard guard(file, "guard");
   demand(!guard.read(), "memory can be read");
   demand(guard.note().size() <= Guard::kNoteCapacity, "a note is longer than its place");
-  demand(guard.needsSync(), "a token of somebody else's range");
+  const std::uint64_t now = counter.base + uptimeNs / 16'000;
+  const bool believed = counter.ours && now <= counter.ceiling && counter.ceiling - now <= 1 << 20;
+  demand(guard.needsSync() == !believed, "a counter is believed, or not, that is not to be");
   std::uint64_t token = 0;
   if (guard.nextToken(floor, token)) return;
-  demand(token > ceiling && token > floor, "a token is not above what was there");
-  const auto synced = ceilingOf(medium);
-  demand(synced && *synced >= token, "a token without a ceiling on the medium");
+  demand(token > floor, "a token is not above that of the record");
+  if (medium.empty()) {
+    demand(believed && token == now, "a token without a ceiling on the medium");
+  } else {
+    demand(token > counter.ceiling, "a token is not above what may have been handed out");
+    const auto synced = counterOf(medium);
+    demand(synced && synced->ceiling >= token, "a token above the ceiling on the medium");
+    demand(!synced->ours, "a ceiling that is not on the medium yet would be believed");
+  }
+  guard.passTick();
+  Guard later(file, "guard");
+  demand(!later.read(), "memory can be read");
   std::uint64_t next = 0;
-  demand(!guard.nextToken(token, next) && next > token, "the next token is not above");
+  demand(later.nextToken(0, next) || next > token, "the next token is not above");
 }
 
 }  // namespace
@@ -124,6 +148,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (size == 0) return 0;
   const bool formed = (data[0] & 1) != 0;   // begins as it should, and has digits in their place
   const bool stamped = (data[0] & 2) != 0;  // has a right checksum
+  const bool ours = (data[0] & 4) != 0;     // the counter is of this boot
+  const bool near = (data[0] & 8) != 0;     // and its ceiling is near
   std::string bytes(reinterpret_cast<const char*>(data + 1), size - 1);
 
   std::string text = bytes;
@@ -146,14 +172,20 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
 
   contents = bytes;
   medium.clear();
-  if (formed && contents.size() >= 42) {
+  uptimeNs = 1'600'000'000;
+  if (formed && contents.size() >= 80) {
     contents.replace(0, 11, "holdguard1 ");
     digitsAt(contents, 11);
+    digitsAt(contents, 32);
   }
-  if (stamped && contents.size() >= 42) {
-    contents.replace(34, 8, hexOf(crcOf(contents.substr(0, 34))));
+  if (ours && contents.size() >= 80) {
+    contents.replace(53, 19, std::string(kBoot) + " S ");
+    // The middle digits alone decide whether the ceiling is near enough.
+    if (near) contents.replace(11, 13, contents, 32, 13);
   }
-  const std::uint64_t ceiling = ceilingOf(contents).value_or(0);
-  expectTokenAbove(ceiling, floor);
+  if (stamped && contents.size() >= 80) {
+    contents.replace(72, 8, hexOf(crcOf(contents.substr(0, 72))));
+  }
+  expectToken(counterOf(contents).value_or(Counter{}), floor);
   return 0;
 }

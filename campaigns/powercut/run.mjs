@@ -7,12 +7,14 @@
 // - a detached lease that was granted and not given back is still there
 // - everything else is free or stale: nothing half written keeps anybody out
 //
-// The boot goes on, as it does when a disk is unplugged, so nothing can hide behind a new boot id.
-// A disk that lies about a sync, and torn sectors, are not played here.
+// Before half of the cuts the boot goes on, as it does when a disk is unplugged, so nothing can hide
+// behind a new boot id. Before the others the processes are the first of another boot. A disk that
+// lies about a sync, and torn sectors, are not played here.
 //
 // Usage: run.mjs [--cuts N] [--minutes N] [--fs ext4|xfs] [--seed S]; it ends with the first of both
 // limits. HOLDFAST_PACKAGE names the package.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,28 +52,32 @@ fcntl.ioctl(fd, 0x8004587d, struct.pack('I', int(sys.argv[2])))`;
 async function campaign() {
   const random = generator(seed);
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-powercut-'));
-  const [image, mount, log] = ['image', 'mount', 'log'].map((part) => join(folder, part));
+  const [image, mount, log, boot] = ['image', 'mount', 'log', 'boot'].map((part) =>
+    join(folder, part),
+  );
   const dir = join(mount, 'leases');
   mkdirSync(mount);
   execFileSync('truncate', ['-s', '320M', image]);
   execFileSync(mkfs[0], [...mkfs.slice(1), image]);
   const plug = () => execFileSync('mount', ['-o', 'loop', image, mount]);
   plug();
+  writeFileSync(boot, `${randomUUID()}\n`);
+  execFileSync('mount', ['--bind', boot, '/proc/sys/kernel/random/boot_id']);
   const known = new Map(); // name -> what the log says of its last lease
   const end = performance.now() + minutes * 60_000;
   let cuts = 0;
   const total = { grants: 0, detached: 0, kept: 0, stale: 0, faults: [] };
   try {
     for (; ; cuts++) {
-      const crew = [new Worker(dir, `${log}-0`, random()), new Worker(dir, `${log}-1`, random())];
-      // The first one looks at what is there, as a process that has no memory of it.
-      const faults = judgeCut(known, await crew[0].answer('check'), total);
+      const witness = new Worker(dir, `${log}-0`, random());
+      const faults = judgeCut(known, await witness.answer('check'), total);
       for (const fault of faults) total.faults.push(`cut ${cuts}: ${fault}`);
-      if (cuts === limit || performance.now() > end) {
-        for (const worker of crew) await worker.kill();
-        break;
-      }
+      await witness.kill();
+      if (cuts === limit || performance.now() > end) break;
       execFileSync('sync', ['-f', mount]);
+      if (random() < 0.5) writeFileSync(boot, `${randomUUID()}\n`);
+      const crew = [new Worker(dir, `${log}-0`, random()), new Worker(dir, `${log}-1`, random())];
+      await Promise.all(crew.map((worker) => worker.answer('hello')));
       for (const path of [`${log}-0`, `${log}-1`]) writeFileSync(path, '');
       for (const worker of crew) worker.say('work');
       await new Promise((resolve) => setTimeout(resolve, 10 + random() * 150));
@@ -84,6 +90,7 @@ async function campaign() {
     }
   } finally {
     unplug(mount);
+    unplug('/proc/sys/kernel/random/boot_id');
     rmSync(folder, { recursive: true });
   }
   const { grants, detached, kept, stale, faults } = total;

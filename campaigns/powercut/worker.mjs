@@ -1,5 +1,5 @@
 // Takes leases as fast as it can, and says so, in a log on another filesystem, before it goes on.
-// Usage: worker.mjs FOLDER LOG SEED; then "check" or "work" on its input.
+// Usage: worker.mjs FOLDER LOG SEED; then "hello", "check" or "work" on its input.
 import { openSync, readdirSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
@@ -68,6 +68,7 @@ async function work() {
 
 for await (const line of createInterface({ input: process.stdin })) {
   if (line === 'check') await check();
+  else if (line === 'hello') console.log('true');
   // The medium is gone; the campaign ends us.
   else work().catch(() => setInterval(() => undefined, 1000));
 }

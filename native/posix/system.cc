@@ -59,7 +59,7 @@ BootIdentity bootIdentity() {
   char text[64] = {};
   std::size_t size = sizeof text - 1;
   if (::sysctlbyname("kern.bootsessionuuid", text, &size, nullptr, 0) == -1) return {};
-  return {text, ""};
+  return {text, "", text[0] != '\0'};
 }
 
 #else
@@ -165,6 +165,10 @@ BootIdentity bootIdentity() {
   while (!identity.bootId.empty() && identity.bootId.back() == '\n') identity.bootId.pop_back();
   bool found = false;
   readLink("/proc/self/ns/time", identity.timeNamespace, found);
+  // The number of the first namespace is the kernel's ABI (PROC_TIME_INIT_INO). That of another one
+  // may come again when it is gone, with a clock that lags behind.
+  const std::string& space = identity.timeNamespace;
+  identity.hostClock = !identity.bootId.empty() && (!found || space == "time:[4026531834]");
   return identity;
 }
 

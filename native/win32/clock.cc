@@ -85,7 +85,8 @@ std::uint64_t wallClockUs() {
 // with every installation, and is to be had from a fixed address only.
 //
 // Two boots on a machine whose clock starts at the same second each time look alike. Two names for
-// one boot would be worse: then a living holder may be taken for dead.
+// one boot would be worse: then a living holder may be taken for dead. So no token rests on it
+// (hostClock).
 BootIdentity bootIdentity() {
   const auto query =
       reinterpret_cast<QuerySystem>(lookUp(L"ntdll.dll", "NtQuerySystemInformation"));
@@ -94,7 +95,7 @@ BootIdentity bootIdentity() {
   if (query == nullptr || query(kSystemTimeOfDay, &time, sizeof time, &size) < 0) return {};
   // Without the bias the moment means nothing.
   if (size < sizeof time || time.bootTime.QuadPart == 0) return {};
-  return {std::to_string(time.bootTime.QuadPart - time.bootTimeBias), ""};
+  return {std::to_string(time.bootTime.QuadPart - time.bootTimeBias), "", false};
 }
 
 }  // namespace holdfast::os

@@ -7,6 +7,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
+import { noBoot, readCounter, writeCounter } from './guard-file.js';
 import { untilBlocked } from './kernel.js';
 import { LeaseProcess, type LeaseProcessOptions, type ToldError } from './lease-process.js';
 import { childEnv, packageRoot } from './peer.js';
@@ -48,7 +49,16 @@ export const killers = {
     const crew = await start(t, dir, root, 4);
     for (let round = 1; round <= 150; round++) {
       await crew[0]?.acquire('build', { detached: true, ttl: 1 });
-      const all = await Promise.all(crew.map((each) => each.tryAcquire('build', { ttl: '1h' })));
+      let failed: string | undefined;
+      const all = await Promise.all(
+        crew.map((each) =>
+          each.tryAcquire('build', { ttl: '1h' }).catch((error: unknown) => {
+            failed = String(error);
+            return null;
+          }),
+        ),
+      );
+      if (failed !== undefined) return `round ${round}: ${failed}`;
       const granted = all.filter((lease) => lease !== null).length;
       if (granted > 1) return `round ${round}: ${granted} holders`;
       for (const [i, lease] of all.entries()) if (lease !== null) await crew[i]?.release(lease);
@@ -100,6 +110,39 @@ export const killers = {
     return /f(data)?sync\(/.test(readFileSync(log, 'utf8'))
       ? undefined
       : 'the guard was not synced';
+  },
+
+  'a death before the ceiling is synced': async (t, root, dir) => {
+    const guard = join(dir, 'build.guard');
+    const log = join(t.testdir(), 'trace');
+    const [first] = await start(t, dir, root, 1);
+    await first?.release(await first.acquire('build'));
+    writeCounter(guard, { ...readCounter(guard), boot: noBoot });
+    const killed = ['-e', 'trace=fdatasync,fsync', '-e', 'inject=fdatasync,fsync:signal=KILL'];
+    const [doomed] = await start(t, dir, root, 1, {
+      prefix: ['strace', '-f', '-qq', '-o', '/dev/null', '-P', guard, ...killed],
+    });
+    await doomed?.acquire('build').catch(() => undefined);
+    const calls = ['-e', 'trace=fdatasync,fsync', '-P', guard];
+    const [next] = await start(t, dir, root, 1, {
+      prefix: ['strace', '-f', '-qq', '-o', log, ...calls],
+    });
+    await next?.acquire('build');
+    await next?.kill();
+    return /f(data)?sync\(/.test(readFileSync(log, 'utf8'))
+      ? undefined
+      : 'tokens below a ceiling that nobody has synced';
+  },
+
+  // As if the machine had been started anew, and the clock were where it was before.
+  'another boot': async (t, root, dir) => {
+    const guard = join(dir, 'build.guard');
+    const [one, other] = await pair(t, dir, root);
+    await one.release(await one.acquire('build'));
+    const before = { ...readCounter(guard), boot: 'f'.repeat(16) };
+    writeCounter(guard, before);
+    const { token } = await other.acquire('build');
+    return BigInt(token) > before.ceiling ? undefined : `${token} may have been handed out before`;
   },
 
   'power cuts': async (_, root) => {

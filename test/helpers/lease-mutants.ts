@@ -169,13 +169,26 @@ export const leaseMutants: LeaseMutant[] = [
     killer: 'power cuts',
   },
   {
-    name: 'a range that somebody else has reserved is used',
+    name: 'a ceiling of another boot is believed',
     mutations: [
       {
         file: 'native/guard.cc',
-        from: 'range.ceiling != ceiling_ ||',
-        to: 'range.ceiling == 0 ||',
+        from: 'boot_ == thisBoot() && ',
+        to: '',
       },
+    ],
+    killer: 'another boot',
+  },
+  {
+    name: 'a ceiling on its way to the medium is believed',
+    mutations: [{ file: 'native/guard.cc', from: '  boot_ = 0;', to: '  boot_ = boot;' }],
+    killer: 'a death before the ceiling is synced',
+  },
+  {
+    name: 'coarse ticks, and nobody waits for the end of one',
+    mutations: [
+      { file: 'native/guard.cc', from: "kTickNs = 16'000;", to: "kTickNs = 16'000'000;" },
+      { file: 'native/guard.cc', from: 'while (ticks() == tick_) {', to: 'while (false) {' },
     ],
     killer: 'tokens across a release',
   },

@@ -2,12 +2,16 @@
  * Fencing tokens rise with every grant of a name, whatever happened in between: release, expiry, a
  * break, SIGKILL at each step, the loss of the whole folder.
  */
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { full } from '../helpers/counting.js';
+import { noBoot, readCounter, writeCounter } from '../helpers/guard-file.js';
+import { killers } from '../helpers/lease-killers.js';
 import { Ended, LeaseProcess, type Told } from '../helpers/lease-process.js';
+import { packageRoot } from '../helpers/peer.js';
 import { hasStrace } from '../helpers/strace.js';
 
 /** All tokens of one name, in the order of their grants. */
@@ -56,7 +60,7 @@ await t.test('across release, expiry, break, death and takeover', async (t) => {
   tokens.rose(heir, 'SIGKILL');
 });
 
-await t.test('of processes that take turns, each of which reserves tokens', async (t) => {
+await t.test('of processes that take turns', async (t) => {
   const dir = t.testdir();
   const crew = await Promise.all([1, 2, 3].map(() => LeaseProcess.start(t, dir)));
   const times = full ? 500 : 40;
@@ -76,7 +80,6 @@ await t.test('although the whole folder was deleted', async (t) => {
   const [one, other] = await Promise.all([LeaseProcess.start(t, dir), LeaseProcess.start(t, dir)]);
   const tokens = new Tokens(t);
   for (let round = 0; round < (full ? 100 : 10); round++) {
-    // Alternating costs the most tokens: each grant reserves a range.
     for (const each of [one, other, one]) {
       for (const token of (await each.call('take', 'build', 3)) as string[]) {
         tokens.rose(token, `the loss of the folder, round ${round}`);
@@ -89,9 +92,53 @@ await t.test('although the whole folder was deleted', async (t) => {
   }
 });
 
+for (const trial of ['another boot', 'a death before the ceiling is synced'] as const) {
+  const skip = trial.includes('death') && !hasStrace && 'strace is not installed';
+  await t.test(`although there was ${trial}`, { skip }, async (t) => {
+    t.equal(await killers[trial](t, packageRoot, t.testdir({})), undefined);
+  });
+}
+
+const mayUnshare = spawnSync('unshare', ['--time', '--boottime', '1', 'true']).status === 0;
+const noNamespace = (!hasStrace || !mayUnshare) && 'needs strace, and the right to make namespaces';
+
+await t.test('in a time namespace, by a sync each', { skip: noNamespace }, async (t) => {
+  const dir = t.testdir({});
+  const log = `${dir}.trace`;
+  const calls = ['-e', 'trace=fsync,fdatasync', '-P', join(dir, 'build.guard')];
+  const strace = ['strace', '-f', '-qq', '-o', log, ...calls];
+  const [ahead, behind] = await Promise.all(
+    [['--boottime', '100000'], []].map((far) => {
+      const prefix = far.length === 0 ? [] : [...strace, 'unshare', '--time', ...far];
+      return LeaseProcess.start(t, dir, { prefix });
+    }),
+  );
+  if (ahead === undefined || behind === undefined) throw new Error('two were asked for');
+  const tokens = new Tokens(t);
+  for (let round = 0; round < 5; round++) {
+    for (const [each, where] of [
+      [ahead, 'the namespace'],
+      [behind, 'the host'],
+    ] as const) {
+      for (const token of (await each.call('take', 'build', 2)) as string[])
+        tokens.rose(token, where);
+    }
+  }
+  await ahead.kill();
+  const syncs = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('sync('));
+  t.equal(syncs.length, 10, 'one for each of ten tokens');
+});
+
 // What changes a file; by the others a process dies with nothing done (transaction.test.ts).
 const changes = ['pwrite64', 'fsync', 'rename', 'unlink'];
 const steps = full ? [...changes, 'openat', 'flock', 'newfstatat', 'pread64'] : changes;
+
+/** The next token needs a ceiling, and its sync. */
+function forgetBoot(guard: string): void {
+  if (existsSync(guard)) writeCounter(guard, { ...readCounter(guard), boot: noBoot });
+}
 
 /** What a life of a lease is made of; SIGKILL comes somewhere in it. */
 const lives = {
@@ -128,6 +175,7 @@ for (const [kind, live] of Object.entries(lives)) {
         const inject = ['-e', `inject=${step}:signal=KILL:when=${nth}`];
         const prefix = ['strace', '-f', '-qq', '-o', '/dev/null', ...traced, ...inject];
         const doomed = await LeaseProcess.start(t, dir, { prefix });
+        forgetBoot(join(dir, 'build.guard'));
         let acknowledged: Told | undefined;
         const survived = await live(doomed, (told) => {
           acknowledged = told;

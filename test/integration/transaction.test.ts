@@ -147,28 +147,20 @@ await t.test(
   },
 );
 
-await t.test(
-  'a ceiling before its tokens: one sync for many, one each for two that take turns',
-  (t) => {
-    const files = leaseFiles(t);
-    const log = join(dirname(files.base), '..', 'trace');
-    const grants = (count: number): string[] =>
-      Array.from({ length: count }, () => ['grant', 'remove']).flat();
-    const syncs = (): string[] =>
-      readFileSync(log, 'utf8')
-        .split('\n')
-        .filter((line) => /f(data)?sync\(/.test(line));
-    operate(files.base, grants(50), ['-o', log, '-e', 'trace=fsync,fdatasync']);
-    t.equal(syncs().length, 2, 'the guard and its directory, for 50 tokens');
-    operate(files.base, ['grant', 'remove'], ['-o', log, '-e', 'trace=fsync,fdatasync']);
-    t.equal(syncs().length, 1, 'another process reserves anew');
-    const lone = operate(files.base, grants(193), ['-o', log, '-e', 'trace=fsync,fdatasync']);
-    t.equal(syncs().length, 3, 'undisturbed: 64 tokens, then 128, then 256');
-    const next = operate(files.base, ['grant', 'remove'], ['-o', log, '-e', 'trace=fsync']);
-    t.equal(lastToken(next) - lastToken(lone), 256n, 'and skips no more than it used, and 64');
-    t.end();
-  },
-);
+await t.test('a ceiling before its tokens: one sync for many, whoever is granted them', (t) => {
+  const files = leaseFiles(t);
+  const log = join(dirname(files.base), '..', 'trace');
+  const grants = Array.from({ length: 50 }, () => ['grant', 'remove']).flat();
+  const syncs = (): string[] =>
+    readFileSync(log, 'utf8')
+      .split('\n')
+      .filter((line) => /f(data)?sync\(/.test(line));
+  operate(files.base, grants, ['-o', log, '-e', 'trace=fsync,fdatasync']);
+  t.equal(syncs().length, 2, 'the guard and its directory, for 50 tokens');
+  operate(files.base, ['grant', 'remove'], ['-o', log, '-e', 'trace=fsync,fdatasync']);
+  t.equal(syncs().length, 0, 'another process goes on below that ceiling');
+  t.end();
+});
 
 await t.test('processes in turn: tokens rise, nobody gets one twice', async (t) => {
   const files = leaseFiles(t);
