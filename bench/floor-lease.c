@@ -55,7 +55,7 @@ static void acquire(void) {
   absent(record);
   check(pread(fd, bytes, kGuardSize, 0) == kGuardSize, "pread");
   absent(freeze);
-  // The ceiling is synced before the first token below it is granted, once for 17 s.
+  // The ceiling is synced before the first token below it is granted, once for 4.5 minutes.
   if (!reserved) {
     check(pwrite(fd, bytes, kHeader, 0) == kHeader && fdatasync(fd) == 0, "reserve");
     reserved = 1;

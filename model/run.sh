@@ -49,6 +49,7 @@ holds lease -DCRASH=0 -DSTOP -DLEASE
 holds lease -DCRASH=0 -DDETACHED -DFREEZE=1
 holds lease -DCRASH=0 -DCUTS=1
 holds lease -DCRASH=0 -DCUTS=1 -DUNPLUG
+holds lease -DNI=2 -DCUTS=1 -DUNPLUG
 holds lease -DCRASH=0 -DCUTS=1 -DNI=2 -DDETACHED -DRENEW
 holds file-lock
 holds file-lock -DUNLINK

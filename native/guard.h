@@ -17,8 +17,8 @@
 // the guard was there. Its directory entry is synced before the first token, and 'b' becomes 'S'
 // when that is done.
 //
-// The note is left by a release and overwritten by the next one, a grant does not wipe it: it only
-// explains, and says itself which token it speaks of.
+// The note is left by a release, and overwritten by the next grant: it only explains, and says
+// itself which token it speaks of.
 //
 //   offset 0    "holdguard1 ", the ceiling and the base in 20 digits each, the boot in 16 digits of hex,
 //               'b' or 'S', CRC-32 of these in 8 digits of hex, a blank between each two, '\n', blanks;
@@ -42,6 +42,10 @@ class Guard {
 
   // `file` is locked by the caller for as long as this lives; `path` names it.
   Guard(const os::File& file, const char* path) : file_(file), path_(path) {}
+  // Nobody is to be granted another token in the tick of ours, whatever became of it.
+  ~Guard();
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
 
   os::Failure read();
 
@@ -49,12 +53,10 @@ class Guard {
   // Without a sync, and without a word when it fails: it explains, it never decides.
   void leaveNote(const std::string& note) const;
 
-  // Would the next token cost a sync?
-  bool needsSync() const { return !believed(); }
+  // Would the next token, above `floor`, cost a sync?
+  bool needsSync(std::uint64_t floor) const { return !believed() || base_ + tick_ <= floor; }
   // The next token, above `floor` in any case. After a failure nothing is handed out.
   os::Failure nextToken(std::uint64_t floor, std::uint64_t& token);
-  // Before the guard is given back: nobody is to be granted another token in the same tick.
-  void passTick() const;
 
  private:
   bool believed() const;
@@ -67,6 +69,7 @@ class Guard {
   std::uint64_t base_ = 0;
   std::uint64_t boot_ = 0;
   std::uint64_t tick_ = 0;  // when it was read
+  bool ticked_ = false;     // the tick is that of a token
   bool entrySynced_ = false;
   std::string note_;
 };

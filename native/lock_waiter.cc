@@ -61,6 +61,7 @@ void LockWaiter::finish(Outcome outcome) {
 }
 
 bool LockWaiter::cancel() {
+  if (hasResult()) return true;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (hasResult()) return true;
   cancelled_ = true;

@@ -108,8 +108,11 @@ class Transaction::Step {
 
   bool mustSync() const {
     if (request_.change == Change::look) return false;
-    return request_.durable || (request_.change == Change::grant && guard_.needsSync());
+    return request_.durable || (request_.change == Change::grant && guard_.needsSync(floor()));
   }
+
+  // A token is above that of the record that stands there.
+  std::uint64_t floor() const { return record_.bytes ? record::tokenOf(*record_.bytes) : 0; }
 
   // The record, open and unlocked, for a waiter: opened here, under the guard, it is the file that
   // has just been judged.
@@ -119,8 +122,7 @@ class Transaction::Step {
   }
 
   Verdict grant(LockHandle& live) {
-    const std::uint64_t floor = record_.bytes ? record::tokenOf(*record_.bytes) : 0;
-    if (const os::Failure failure = guard_.nextToken(floor, transaction_.token_)) {
+    if (const os::Failure failure = guard_.nextToken(floor(), transaction_.token_)) {
       return fail(failure, guardPath_);
     }
     record::stampToken(request_.next, transaction_.token_);
@@ -138,7 +140,6 @@ class Transaction::Step {
     if (request_.attach) live.adopt(std::move(file), info.id, true);
     // If this record vanishes (an outsider, a power cut) nobody shall read that all was well.
     if (guard_.note() != Guard::kTaken) guard_.leaveNote(Guard::kTaken);
-    guard_.passTick();
     return Verdict::done;
   }
 

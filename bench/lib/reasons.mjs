@@ -7,7 +7,7 @@ const anatomies = [
   ['try + release, sync', 'holdfast', 'C, sidecar', 'eleven'],
   ['lock + release, async', 'holdfast, no sidecar', 'C, no sidecar', 'six'],
   ['lock + release, async', 'holdfast', 'C, sidecar', 'eleven'],
-  ['lease, attached', 'holdfast lease', 'C, same calls', '27, and a sync every 17 s'],
+  ['lease, attached', 'holdfast lease', 'C, same calls', '27, and a sync every 4.5 minutes'],
   ['lease, renewal', 'holdfast lease, renewal', 'C, same calls', 'nine'],
 ];
 

@@ -118,12 +118,14 @@ void digitsAt(std::string& bytes, std::size_t offset) {
 
 void expectToken(const Counter& counter, std::uint64_t floor) {
   const os::File file;
-  Guard guard(file, "guard");
+  std::optional<Guard> first(std::in_place, file, "guard");
+  Guard& guard = *first;
   demand(!guard.read(), "memory can be read");
   demand(guard.note().size() <= Guard::kNoteCapacity, "a note is longer than its place");
   const std::uint64_t now = counter.base + uptimeNs / 16'000;
-  const bool believed = counter.ours && now <= counter.ceiling && counter.ceiling - now <= 1 << 20;
-  demand(guard.needsSync() == !believed, "a counter is believed, or not, that is not to be");
+  const bool believed = counter.ours && now <= counter.ceiling && counter.ceiling - now <= 1 << 24;
+  demand(guard.needsSync(floor) == !(believed && now > floor),
+         "a counter is believed, or not, that is not to be");
   std::uint64_t token = 0;
   if (guard.nextToken(floor, token)) return;
   demand(token > floor, "a token is not above that of the record");
@@ -135,7 +137,7 @@ void expectToken(const Counter& counter, std::uint64_t floor) {
     demand(synced && synced->ceiling >= token, "a token above the ceiling on the medium");
     demand(!synced->ours, "a ceiling that is not on the medium yet would be believed");
   }
-  guard.passTick();
+  first.reset();
   Guard later(file, "guard");
   demand(!later.read(), "memory can be read");
   std::uint64_t next = 0;

@@ -166,9 +166,13 @@ BootIdentity bootIdentity() {
   bool found = false;
   readLink("/proc/self/ns/time", identity.timeNamespace, found);
   // The number of the first namespace is the kernel's ABI (PROC_TIME_INIT_INO). That of another one
-  // may come again when it is gone, with a clock that lags behind.
-  const std::string& space = identity.timeNamespace;
-  identity.hostClock = !identity.bootId.empty() && (!found || space == "time:[4026531834]");
+  // may come again when it is gone, with a clock that lags behind. Where mounts have namespaces and
+  // clocks have none, the kernel is built without the latter.
+  bool others = false;
+  std::string mounts;
+  readLink("/proc/self/ns/mnt", mounts, others);
+  const bool first = found ? identity.timeNamespace == "time:[4026531834]" : others;
+  identity.hostClock = first && !identity.bootId.empty();
   return identity;
 }
 

@@ -59,7 +59,7 @@ timespec toTimespec(std::uint64_t ns) {
 }
 
 std::uint64_t clockNs(clockid_t clock) {
-  timespec now;
+  timespec now = {};
   ::clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
@@ -120,10 +120,12 @@ void Interrupt::request() {
   if (target_ != 0) ::pthread_kill(reinterpret_cast<pthread_t>(target_), signal_);
 }
 
-// On macOS CLOCK_MONOTONIC goes on while the machine sleeps, and CLOCK_UPTIME_RAW does not.
+// On macOS CLOCK_MONOTONIC_RAW goes on while the machine sleeps, and CLOCK_UPTIME_RAW does not.
+// CLOCK_MONOTONIC does as well, but is put together from the wall clock and has been seen to step
+// back by microseconds.
 #ifdef __APPLE__
 std::uint64_t monotonicNs() { return clockNs(CLOCK_UPTIME_RAW); }
-std::uint64_t boottimeNs() { return clockNs(CLOCK_MONOTONIC); }
+std::uint64_t boottimeNs() { return clockNs(CLOCK_MONOTONIC_RAW); }
 #else
 std::uint64_t monotonicNs() { return clockNs(CLOCK_MONOTONIC); }
 std::uint64_t boottimeNs() { return clockNs(CLOCK_BOOTTIME); }

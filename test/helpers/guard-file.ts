@@ -1,5 +1,5 @@
 /** The counter in NAME.guard, read and written by hand: native/guard.h has its form. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
 export interface Counter {
@@ -20,6 +20,11 @@ export function readCounter(path: string): Counter {
     throw new Error(`${path} has no counter`);
   }
   return { ceiling: BigInt(ceiling), base: BigInt(base), boot };
+}
+
+/** As if the machine had been started anew: the next token needs a ceiling, and its sync. */
+export function forgetBoot(path: string): void {
+  if (existsSync(path)) writeCounter(path, { ...readCounter(path), boot: noBoot });
 }
 
 /** Writes it with a right checksum, as an outsider may, and leaves the note alone. */

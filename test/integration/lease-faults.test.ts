@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
+import { forgetBoot } from '../helpers/guard-file.js';
 import { LeaseProcess, type Told, type ToldError } from '../helpers/lease-process.js';
 import { hasStrace } from '../helpers/strace.js';
 
@@ -183,6 +184,7 @@ await t.test(
         const prefix = ['strace', '-f', '-qq', '-o', '/dev/null', ...paths, ...inject];
         const one = await LeaseProcess.start(t, dir, { prefix });
         const descriptors = await one.descriptors();
+        forgetBoot(join(dir, 'build.guard'));
         const what = `${call} ${code}, ${kind}`;
         await refused(t, one.acquire('build', options), { code, syscall }, what);
         t.equal(await one.descriptors(), descriptors, `${what}: no descriptor left`);

@@ -2,13 +2,13 @@
  * Fencing tokens rise with every grant of a name, whatever happened in between: release, expiry, a
  * break, SIGKILL at each step, the loss of the whole folder.
  */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { full } from '../helpers/counting.js';
-import { noBoot, readCounter, writeCounter } from '../helpers/guard-file.js';
+import { forgetBoot, readCounter, writeCounter } from '../helpers/guard-file.js';
 import { killers } from '../helpers/lease-killers.js';
 import { Ended, LeaseProcess, type Told } from '../helpers/lease-process.js';
 import { packageRoot } from '../helpers/peer.js';
@@ -99,6 +99,23 @@ for (const trial of ['another boot', 'a death before the ceiling is synced'] as 
   });
 }
 
+await t.test('a ceiling that is far ahead, but not after another boot', async (t) => {
+  const dir = t.testdir();
+  const guard = join(dir, 'build.guard');
+  const process = await LeaseProcess.start(t, dir);
+  const ahead = async (): Promise<bigint> => {
+    const lease = await process.acquire('build');
+    await process.release(lease);
+    return readCounter(guard).ceiling - BigInt(lease.token);
+  };
+  t.equal(await ahead(), 2n ** 24n);
+  // Containers with boot ids of their own take turns: what each skips must not add up.
+  writeCounter(guard, { ...readCounter(guard), boot: 'f'.repeat(16) });
+  t.equal(await ahead(), 2n ** 9n);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal(await ahead(), 2n ** 24n, 'again, for there was nobody else');
+});
+
 const mayUnshare = spawnSync('unshare', ['--time', '--boottime', '1', 'true']).status === 0;
 const noNamespace = (!hasStrace || !mayUnshare) && 'needs strace, and the right to make namespaces';
 
@@ -134,11 +151,6 @@ await t.test('in a time namespace, by a sync each', { skip: noNamespace }, async
 // What changes a file; by the others a process dies with nothing done (transaction.test.ts).
 const changes = ['pwrite64', 'fsync', 'rename', 'unlink'];
 const steps = full ? [...changes, 'openat', 'flock', 'newfstatat', 'pread64'] : changes;
-
-/** The next token needs a ceiling, and its sync. */
-function forgetBoot(guard: string): void {
-  if (existsSync(guard)) writeCounter(guard, { ...readCounter(guard), boot: noBoot });
-}
 
 /** What a life of a lease is made of; SIGKILL comes somewhere in it. */
 const lives = {
