@@ -181,7 +181,9 @@ export const leaseMutants: LeaseMutant[] = [
   },
   {
     name: 'a ceiling on its way to the medium is believed',
-    mutations: [{ file: 'native/guard.cc', from: '  boot_ = 0;', to: '  boot_ = boot;' }],
+    mutations: [
+      { file: 'native/guard.cc', from: 'boot_ = 0;\n  if (', to: 'boot_ = boot;\n  if (' },
+    ],
     killer: 'a death before the ceiling is synced',
   },
   {
