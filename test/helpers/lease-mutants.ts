@@ -210,8 +210,8 @@ export const leaseMutants: LeaseMutant[] = [
     mutations: [
       {
         file: 'native/guard.cc',
-        from: 'token = ++range.last;',
-        to: 'token = ++range.last; token = floor + 1;',
+        from: 'token = base_ + tick_;\n  if (!needsSync(floor)) {',
+        to: 'token = floor + 1;\n  if (ceiling_ != 0) {',
       },
     ],
     killer: 'tokens across a release',
