@@ -188,8 +188,8 @@ const plants = [
   {
     what: 'what cannot be looked at is free',
     file: 'lib/store/upkeep.js',
-    from: 'addon.identify(base + suffix, false) !== undefined',
-    to: "typeof addon.identify(base + suffix, false) === 'string'",
+    from: '!== undefined))\n        return true;',
+    to: "=== null)) return true;\n    return suffixes.some((each) => typeof addon.identify(base + each, false) === 'string');",
     title: 'inspect',
     notice: /answered null/,
   },
