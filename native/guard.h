@@ -2,15 +2,15 @@
 //
 // A token is `base` and the ticks of the boot-time clock, which only rises and is the same for all
 // processes of the host: so tokens rise from process to process, and nobody has to write them down.
-// It is believed in the boot that it was made for, and up to a ceiling that is on the medium. Beyond
-// that, or in another boot, a process begins above the ceiling, and syncs a new one before the first
-// token. To trust "the last token" in the file instead is wrong even within one boot: a disk that is
-// unplugged loses what was not synced, and hands out the same tokens again. (ADR 16)
+// It is believed in the boot that it was made for, and up to a ceiling that is on the medium.
+// Beyond that, or in another boot, a process begins above the ceiling, and syncs a new one before
+// the first token. To trust "the last token" in the file instead is wrong even within one boot: a
+// disk that is unplugged loses what was not synced, and hands out the same tokens again. (ADR 16)
 //
 // While a new ceiling is on its way to the medium the guard names no boot, so that nobody believes
-// it if we die there. The boot is written afterwards, without a sync: if that is lost, somebody syncs
-// once more. Where there is no such clock (in a time namespace), or no name for a boot that no other
-// has (on Windows), it names none, and each grant syncs.
+// it if we die there. The boot is written afterwards, without a sync: if that is lost, somebody
+// syncs once more. Where there is no such clock (in a time namespace), or no name for a boot that
+// no other has (on Windows), it names none, and each grant syncs.
 //
 // A guard is born with the wall clock in microseconds as its counter, and a tick is 16 of them. So
 // if the folder is deleted, tokens still rise, unless the clock was set back by nearly as long as
@@ -20,9 +20,10 @@
 // The note is left by a release, and overwritten by the next grant: it only explains, and says
 // itself which token it speaks of.
 //
-//   offset 0    "holdguard1 ", the ceiling and the base in 20 digits each, the boot in 16 digits of hex,
-//               'b' or 'S', CRC-32 of these in 8 digits of hex, a blank between each two, '\n', blanks;
-//               in one sector, so it is written as a whole
+//   offset 0    "holdguard1 ", the ceiling and the base in 20 digits each, the boot in 16 digits of
+//   hex,
+//               'b' or 'S', CRC-32 of these in 8 digits of hex, a blank between each two, '\n',
+//               blanks; in one sector, so it is written as a whole
 //   offset 96   the note: one line of JSON, blanks up to 511, '\n'
 #pragma once
 

@@ -3,9 +3,9 @@
 //
 // The seam (native/os.h) is a piece of memory here, so a run is a microsecond. The oracle reads the
 // same bytes in its own way: what it takes for a whole counter or record has to be believed, and
-// anything else must not be. A token is what the counter of this boot says, below a ceiling that was
-// there; else it is above all that stood there, and synced before it is handed out. Some inputs are
-// given the right form, some this boot, some a right checksum: nothing else would get far.
+// anything else must not be. A token is what the counter of this boot says, below a ceiling that
+// was there; else it is above all that stood there, and synced before it is handed out. Some inputs
+// are given the right form, some this boot, some a right checksum: nothing else would get far.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
