@@ -21,9 +21,8 @@
 // itself which token it speaks of.
 //
 //   offset 0    "holdguard1 ", the ceiling and the base in 20 digits each, the boot in 16 digits of
-//   hex,
-//               'b' or 'S', CRC-32 of these in 8 digits of hex, a blank between each two, '\n',
-//               blanks; in one sector, so it is written as a whole
+//               hex, 'b' or 'S', CRC-32 of these in 8 digits of hex, a blank between each two,
+//               '\n', blanks; in one sector, so it is written as a whole
 //   offset 96   the note: one line of JSON, blanks up to 511, '\n'
 #pragma once
 
