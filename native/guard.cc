@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -34,17 +35,26 @@ constexpr int kMaxLooks = 100'000;  // at the clock, for a tick to pass; about 3
 
 std::uint64_t ticks() { return os::boottimeNs() / kTickNs; }
 
-// The boot as a number (FNV-1a); 0 where the clock is not that of the whole host.
+std::uint64_t lookAtBoot() {
+  const os::BootIdentity identity = os::bootIdentity();
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char byte : identity.bootId) {
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+  }
+  return identity.hostClock ? hash : 0;
+}
+
+// The boot as a number (FNV-1a); 0 where the clock is not that of the whole host. Two threads may
+// look at once, and see the same. Not a local static with an initializer: that takes a function of
+// the C++ library, which bun and deno do not have (nostd.cc).
 std::uint64_t thisBoot() {
-  static const std::uint64_t boot = [] {
-    const os::BootIdentity identity = os::bootIdentity();
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const char byte : identity.bootId) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
-    }
-    return identity.hostClock ? hash : 0;
-  }();
-  return boot;
+  static std::atomic<bool> looked{false};
+  static std::atomic<std::uint64_t> boot{0};
+  if (!looked.load(std::memory_order_acquire)) {
+    boot.store(lookAtBoot(), std::memory_order_relaxed);
+    looked.store(true, std::memory_order_release);
+  }
+  return boot.load(std::memory_order_relaxed);
 }
 
 void putHex(char* at, std::size_t digits, std::uint64_t value) {

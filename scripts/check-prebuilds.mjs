@@ -33,7 +33,12 @@ const systems = {
 const named = /^(linux|darwin|win32)-(x64|arm64)\/holdfast(?:\.(glibc|musl))?\.node$/;
 const nodeApi = /^(napi|node_api)_/;
 /** C++ that is mangled (GNU's way, Microsoft's), libuv, V8. macOS has a C++ library for everybody. */
-const foreign = { elf: /^_Z|^uv_|^v8/, pe: /^\?|^uv_|^v8/, 'mach-o': /v8|^uv_|^_ZN?4node/ };
+const foreign = {
+  // Of these the C library has the two; the others are of the C++ library.
+  elf: /^_Z|^uv_|^v8|^__gxx_|^__cxa_(?!finalize$|atexit$)/,
+  pe: /^\?|^uv_|^v8/,
+  'mach-o': /v8|^uv_|^_ZN?4node/,
+};
 const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
 
 function read(file) {
