@@ -1,11 +1,13 @@
 // Sight: what stands at one path of a lease, read while the guard is held.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "lock_handle.h"
 #include "os.h"
+#include "record.h"
 
 namespace holdfast {
 
@@ -15,6 +17,9 @@ struct Sight {
   std::optional<std::string> bytes;  // as far as record::kMaxSize + 1; none: nothing is there
   bool regular = true;               // false: a directory, link, FIFO, ... is
   bool own = false;                  // it is the file that the given handle holds
+
+  // Of a record; 0: it has none, or is none.
+  std::uint64_t token() const { return bytes ? record::tokenOf(*bytes) : 0; }
 };
 
 // A failure is one of the system, not that there is nothing. The file that `own` holds is not

@@ -108,11 +108,9 @@ class Transaction::Step {
 
   bool mustSync() const {
     if (request_.change == Change::look) return false;
-    return request_.durable || (request_.change == Change::grant && guard_.needsSync(floor()));
+    return request_.durable ||
+           (request_.change == Change::grant && guard_.needsSync(record_.token()));
   }
-
-  // A token is above that of the record that stands there.
-  std::uint64_t floor() const { return record_.bytes ? record::tokenOf(*record_.bytes) : 0; }
 
   // The record, open and unlocked, for a waiter: opened here, under the guard, it is the file that
   // has just been judged.
@@ -122,7 +120,7 @@ class Transaction::Step {
   }
 
   Verdict grant(LockHandle& live) {
-    if (const os::Failure failure = guard_.nextToken(floor(), transaction_.token_)) {
+    if (const os::Failure failure = guard_.nextToken(record_.token(), transaction_.token_)) {
       return fail(failure, guardPath_);
     }
     record::stampToken(request_.next, transaction_.token_);

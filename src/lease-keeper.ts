@@ -6,7 +6,6 @@
  * name or broke the lease. A renewal that merely comes late revives it, where the store can do that;
  * else it is over at the deadline that its holder computed: the time before the last renewal was sent,
  * by a clock that nobody sets, and the TTL, less a margin for clocks that do not run alike.
- *
  * What is asked of the store goes one after the other, for all of it works on the same open file.
  */
 import { maxDelay } from './abort.js';
@@ -29,6 +28,8 @@ export interface KeeperContext {
 }
 
 export class LeaseKeeper {
+  /** It was detached on purpose: the end of its scope is not its end. */
+  letGo = false;
   readonly #store: LeaseStore;
   readonly #now: KeeperContext['now'];
   readonly #renews: boolean;
@@ -43,7 +44,6 @@ export class LeaseKeeper {
   readonly #turns = new Turns();
   #renewal: Promise<void> | undefined;
   #ending: Promise<'released' | 'lost'> | undefined;
-  #letGo = false;
 
   constructor({ store, now }: KeeperContext, grant: Grant, renews: boolean, by = grant.owner) {
     this.#store = store;
@@ -64,11 +64,6 @@ export class LeaseKeeper {
 
   get held(): boolean {
     return this.#state === 'held' && this.#ending === undefined;
-  }
-
-  /** It was detached on purpose: the end of its scope is not its end. */
-  get letGo(): boolean {
-    return this.#letGo;
   }
 
   get signal(): AbortSignal {
@@ -125,7 +120,7 @@ export class LeaseKeeper {
       }
       this.#grant = grant;
       this.#stop();
-      this.#letGo = true;
+      this.letGo = true;
       this.#setDeadline(this.#grant.since, this.#grant.ttl);
       this.#publishRenewal(detached ? undefined : { detaching: true });
     });

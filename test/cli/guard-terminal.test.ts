@@ -114,13 +114,16 @@ async function untilStopped(...pids: string[]): Promise<void> {
   }
 }
 
-/** A command whose input is a pipe, stopped by Ctrl-Z; what happens then, and its end after fg. */
-async function stopped(t: Test, then: (leases: Leases) => Promise<unknown>): Promise<string> {
+/** A command in `line`, stopped by Ctrl-Z; what is shown after that and fg, when `typed` was. */
+async function stopped(
+  t: Test,
+  line: string,
+  then: (leases: Leases, root: string) => Promise<unknown>,
+  ...typed: string[]
+): Promise<string> {
   const root = t.testdir();
-  const go = join(root, 'go');
-  // It starts nobody: a shell that waits for a vfork(2) is stopped, but does not show it.
   const script = `set -m
-    echo x | $guard -- sh -c 'echo "in $$ $PPID"; until test -e ${go}; do :; done; echo on; exit 4'
+    ${line.replace('$root', root)}
     echo "stopped $?"
     read go
     fg > /dev/null
@@ -130,23 +133,29 @@ async function stopped(t: Test, then: (leases: Leases) => Promise<unknown>): Pro
   type('\x1a');
   await shows(/stopped 148/);
   await untilStopped(command, guard);
-  writeFileSync(go, '');
-  await then(new Leases({ dir: join(root, 'leases') }));
-  type('go\n');
+  await then(new Leases({ dir: join(root, 'leases') }), root);
+  for (const keys of ['go\n', ...typed]) type(keys);
   const [text] = await shows(/stopped[^]+ended \d+/);
   await exit;
   return text.replace(/\s+/g, ' ');
 }
 
+// It starts nobody: a shell that waits for a vfork(2) is stopped, but does not show it.
+const piped = `echo x | $guard -- sh -c 'echo "in $$ $PPID"; until test -e $root/go; do :; done; echo on; exit 4'`;
+
 await t.test('Ctrl-Z stops a command whose input is a pipe', { skip: !linux }, async (t) => {
-  const text = await stopped(t, async (leases) => {
+  const text = await stopped(t, piped, async (leases, root) => {
+    writeFileSync(join(root, 'go'), '');
     t.match(await leases.inspect('job'), { state: 'held' });
   });
   t.equal(text, 'stopped 148 go on ended 4');
 });
 
 await t.test('and if the lease is lost meanwhile, it ends there', { skip: !linux }, async (t) => {
-  const text = await stopped(t, (leases) => leases.break('job', { force: true }));
+  const text = await stopped(t, piped, (leases, root) => {
+    writeFileSync(join(root, 'go'), '');
+    return leases.break('job', { force: true });
+  });
   t.match(text, /^stopped 148 go holdfast guard: the lease job is lost: [^:]+ ended 5$/);
 });
 
@@ -176,21 +185,8 @@ await t.test('the lease is lost: all that it started ends', { skip: !linux }, as
 });
 
 await t.test('Ctrl-Z stops both, and fg goes on', { skip: !linux }, async (t) => {
-  const root = t.testdir();
-  const script = `set -m
-    $guard -- sh -c 'echo "in $$ $PPID"; read line; echo "got $line"; exit 4'
-    echo "stopped $?"
-    read go
-    fg > /dev/null
-    echo "ended $?"`;
-  const { type, shows, exit } = terminal(t, root, script);
-  const [, command = '', guard = ''] = await shows(/^in (\d+) (\d+)/m);
-  type('\x1a');
-  await shows(/stopped 148/);
-  await untilStopped(command, guard);
-  t.match(await new Leases({ dir: join(root, 'leases') }).inspect('job'), { state: 'held' });
-  type('go\n');
-  type('again\n');
-  await shows(/got again\s+ended 4/);
-  await exit;
+  const line = `$guard -- sh -c 'echo "in $$ $PPID"; read line; echo "got $line"; exit 4'`;
+  const held = async (leases: Leases): Promise<void> =>
+    void t.match(await leases.inspect('job'), { state: 'held' });
+  t.match(await stopped(t, line, held, 'again\n'), /got again ended 4$/);
 });

@@ -44,6 +44,17 @@ const codeOf = (answer: Promise<unknown>): Promise<string | undefined> =>
 /** Longer than anything takes; a sound package needs none of it. */
 const patience = { timeout: 5000 };
 
+/** Does a new process sync the guard for its first token? */
+async function syncsTheGuard(t: Test, root: string, dir: string): Promise<boolean> {
+  const log = `${dir}.trace`; // t.testdir() would begin it anew
+  const calls = ['-e', 'trace=fsync,fdatasync', '-P', join(dir, 'build.guard')];
+  const prefix = ['strace', '-f', '-qq', '-o', log, ...calls];
+  const [one] = await start(t, dir, root, 1, { prefix });
+  await one?.acquire('build');
+  await one?.kill();
+  return /f(data)?sync\(/.test(readFileSync(log, 'utf8'));
+}
+
 export const killers = {
   'a herd at a stale lease': async (t, root, dir) => {
     const crew = await start(t, dir, root, 4);
@@ -100,21 +111,11 @@ export const killers = {
     return undefined;
   },
 
-  'the sync before the first token': async (t, root, dir) => {
-    const log = join(t.testdir(), 'trace');
-    const calls = ['-e', 'trace=fsync,fdatasync', '-P', join(dir, 'build.guard')];
-    const prefix = ['strace', '-f', '-qq', '-o', log, ...calls];
-    const [one] = await start(t, dir, root, 1, { prefix });
-    await one?.acquire('build');
-    await one?.kill();
-    return /f(data)?sync\(/.test(readFileSync(log, 'utf8'))
-      ? undefined
-      : 'the guard was not synced';
-  },
+  'the sync before the first token': async (t, root, dir) =>
+    (await syncsTheGuard(t, root, dir)) ? undefined : 'the guard was not synced',
 
   'a death before the ceiling is synced': async (t, root, dir) => {
     const guard = join(dir, 'build.guard');
-    const log = join(t.testdir(), 'trace');
     const [first] = await start(t, dir, root, 1);
     await first?.release(await first.acquire('build'));
     // Passed, and by one of this boot: the next is far ahead.
@@ -125,13 +126,7 @@ export const killers = {
       prefix: ['strace', '-f', '-qq', '-o', '/dev/null', '-P', guard, ...killed],
     });
     await doomed?.acquire('build').catch(() => undefined);
-    const calls = ['-e', 'trace=fdatasync,fsync', '-P', guard];
-    const [next] = await start(t, dir, root, 1, {
-      prefix: ['strace', '-f', '-qq', '-o', log, ...calls],
-    });
-    await next?.acquire('build');
-    await next?.kill();
-    return /f(data)?sync\(/.test(readFileSync(log, 'utf8'))
+    return (await syncsTheGuard(t, root, dir))
       ? undefined
       : 'tokens below a ceiling that nobody has synced';
   },
