@@ -22,9 +22,11 @@ interface Terminal {
 function terminal(t: Test, root: string, script: string): Terminal {
   const file = join(root, 'script.sh');
   writeFileSync(file, script);
-  const child = spawn('script', ['-qec', `sh '${file}'`, '/dev/null'], {
+  // exec: a shell that waits in between, as dash does, would itself die of a Ctrl-C.
+  const child = spawn('script', ['-qec', `exec sh '${file}'`, '/dev/null'], {
     env: commandEnv({
       HOLDFAST_ROOT: join(root, 'leases'),
+      SHELL: '/bin/sh', // whatever shell whoever runs the tests has, or none
       guard: programCommand(['guard', 'job']).flat().join(' '),
     }),
     stdio: ['pipe', 'pipe', 'inherit'],
