@@ -26,7 +26,7 @@ const introduction = `
 
 **Where.** The leases are in \`HOLDFAST_ROOT\` (or \`LOKT_ROOT\`); else in \`holdfast/\` of git's common directory, which all worktrees of a repository share; else in the nearest \`.holdfast/\` upwards; else in \`./.holdfast\`. \`--root\` comes before all of them.
 
-**Many machines.** With \`--store etcd://HOST:PORT/PREFIX\` or \`HOLDFAST_STORE\` the leases are in an etcd: several \`HOST:PORT\` with commas between them, \`etcds://\` for TLS with the files named by \`ETCDCTL_CACERT\`, \`ETCDCTL_CERT\` and \`ETCDCTL_KEY\`, user and password as \`USER:PASSWORD@\` or in \`ETCDCTL_USER\`. See [scale-out.md](scale-out.md).
+**Many machines.** With \`--store etcd://HOST:PORT/PREFIX\` or \`HOLDFAST_STORE\` the leases are in an etcd: several \`HOST:PORT\` with commas between them, \`etcds://\` for TLS with the files named by \`ETCDCTL_CACERT\`, \`ETCDCTL_CERT\` and \`ETCDCTL_KEY\`, user and password as \`USER:PASSWORD@\` before the hosts, percent-encoded, or as they are in \`ETCDCTL_USER\`. See [scale-out.md](scale-out.md).
 
 **Who.** The owner is \`--owner\`, else \`HOLDFAST_OWNER\` (or \`LOKT_OWNER\`), else \`user@host\`. Only an owner who was named may lock again what it holds: two programs of one user are not one holder.
 
