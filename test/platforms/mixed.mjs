@@ -42,6 +42,15 @@ const contenders = runtimes.map((runtime) => {
   return { runtime, child, says, exited: once(child, 'exit') };
 });
 
+/** It may be gone although `exit` was not told yet. */
+function endGroup(leader) {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
 try {
   for (const { runtime, says } of contenders) assert.equal(await says(), 'ready', runtime);
   for (const { child } of contenders) child.stdin.end('go\n');
@@ -61,7 +70,7 @@ try {
   );
 } finally {
   for (const { child, exited } of contenders) {
-    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) endGroup(child.pid);
     await exited;
   }
   rmSync(folder, { recursive: true, force: true });
