@@ -33,6 +33,9 @@ os::Failure LockWaiter::start(Finished finished, void* context) {
 void LockWaiter::run(void* self) {
   auto* waiter = static_cast<LockWaiter*>(self);
   waiter->finish(waiter->work());
+  // The event loop has been woken, perhaps onto this processor: it would wait for the end of this
+  // thread there, which takes longer than the wake-up did.
+  if (waiter->finished_ != nullptr) os::yield();
   waiter->drop();
 }
 

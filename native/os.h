@@ -158,6 +158,7 @@ std::uint64_t monotonicNs();  // does not count while the machine sleeps
 std::uint64_t boottimeNs();   // does
 std::uint64_t wallClockUs();  // microseconds since 1970
 void sleepNs(std::uint64_t duration);
+void yield();  // whoever else wants this processor goes first
 
 // Whose clocks these are: a deadline by them means nothing after another boot, or in another time
 // namespace (time_namespaces(7)). Empty where the system does not tell.

@@ -6,6 +6,7 @@
 // every wait: if somebody took it over meanwhile, we move on to another. It is only ever sent to a
 // thread of ours that is inside File::lock, so no other call of the program is interrupted by it.
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
@@ -138,6 +139,8 @@ void sleepNs(std::uint64_t duration) {
   while (::nanosleep(&left, &left) == -1 && errno == EINTR) {
   }
 }
+
+void yield() { ::sched_yield(); }
 
 Event::Event() : state_(new EventState) {
   EventState* state = stateOf(state_);

@@ -55,6 +55,8 @@ void sleepNs(std::uint64_t duration) {
   }
 }
 
+void yield() { SwitchToThread(); }
+
 // Should the event not have been made (no memory), waits end at their time-out.
 Event::Event() : state_(CreateEventW(nullptr, TRUE, FALSE, nullptr)) {}
 
