@@ -22,19 +22,42 @@ export const testedRoot = process.env.HOLDFAST_PACKAGE ?? packageRoot;
 
 export const library = (root = testedRoot) => import(pathToFileURL(`${root}/lib/index.js`));
 
-/** `--minutes` and `--seed`; more of them in `others`, as parseArgs has them. */
+/**
+ * `--minutes` and `--seed`; more of them in `others`, as parseArgs has them. With `--help` the campaign
+ * says what stands at the head of its file, and ends; with what is none of these it says so, and ends.
+ */
 export function campaignOptions(minutes, others = {}) {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: String(minutes) },
-      seed: { type: 'string', default: String(Date.now() % 1e6) },
-      ...others,
-    },
-  });
-  const numbers = { minutes: Number(values.minutes), seed: Number(values.seed) };
-  if (!(numbers.minutes > 0)) throw new Error(`--minutes is no number above 0: ${values.minutes}`);
-  if (!Number.isSafeInteger(numbers.seed)) throw new Error(`--seed is no number: ${values.seed}`);
-  return { ...values, ...numbers };
+  try {
+    const { values } = parseArgs({
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        minutes: { type: 'string', default: String(minutes) },
+        seed: { type: 'string', default: String(Date.now() % 1e6) },
+        ...others,
+      },
+    });
+    if (values.help) {
+      console.log(headOf(process.argv[1]));
+      process.exit(0);
+    }
+    const numbers = { minutes: Number(values.minutes), seed: Number(values.seed) };
+    if (!(numbers.minutes > 0))
+      throw new Error(`--minutes is no number above 0: ${values.minutes}`);
+    if (!Number.isSafeInteger(numbers.seed)) throw new Error(`--seed is no number: ${values.seed}`);
+    return { ...values, ...numbers };
+  } catch ({ message }) {
+    console.error(`${message}\nTry --help.`);
+    process.exit(64); // EX_USAGE
+  }
+}
+
+function headOf(file) {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const end = lines.findIndex((line) => !line.startsWith('//'));
+  return lines
+    .slice(0, end)
+    .map((line) => line.slice(3))
+    .join('\n');
 }
 
 export { generator };
