@@ -6,7 +6,6 @@ import t, { type Test } from 'tap';
 import { lock } from '../../lib/index.js';
 import { fileName } from '../../lib/names.js';
 import { FileStore } from '../../lib/store/file-store.js';
-import { full } from '../helpers/counting.js';
 import { untilInLine } from '../helpers/kernel.js';
 import { conformance } from './suite.js';
 import type { Site, Trouble } from './subject.js';
@@ -62,5 +61,4 @@ async function site(t: Test): Promise<Site> {
   };
 }
 
-if (full) t.setTimeout(900_000);
 await conformance(t, { kind: 'file', rounds: 500, site });

@@ -9,7 +9,6 @@ import { meet, queueUp, soon } from '../helpers/herd.js';
 import { LeasePeer, type Where } from '../helpers/lease-peer.js';
 import { regressions, Witness } from '../helpers/witness.js';
 
-if (full) t.setTimeout(900_000);
 const size = full ? 64 : 16;
 const witness = new Witness(t);
 const where: Where = { leases: { dir: t.testdir() } };

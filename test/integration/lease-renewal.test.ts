@@ -8,8 +8,6 @@ import { untilBlocked } from '../helpers/kernel.js';
 import { LeasePeer, now } from '../helpers/lease-peer.js';
 import { mustTake, pause, someLeases, until } from '../helpers/some-leases.js';
 
-if (full) t.setTimeout(900_000);
-
 const lost = 'ERR_LOCK_LOST';
 
 function median(numbers: number[]): number {
