@@ -149,7 +149,7 @@ await t.test('what is packed', async (t) => {
   t.ok(packed.size < limit, `the tarball has ${packed.size} bytes, fewer than ${limit}`);
 });
 
-const isBundle = (path: string): boolean => path.endsWith('.bundle.js');
+const isBundle = (path: string): boolean => /\.bundle\.c?js$/.test(path);
 const ofLibrary = /^(\.\/)?lib\/(index|etcd|shared)\.bundle\.js$/;
 
 await t.test('every compiled file comes from a source', async (t) => {
@@ -167,10 +167,10 @@ await t.test('what runs is bundled, and no module of the library twice', async (
   }
   const bundles = contents.filter(isBundle);
   t.strictSame(
-    contents.filter((path) => path.startsWith('lib/') && path.endsWith('.js')),
+    contents.filter((path) => /^lib\/.*js$/.test(path)),
     bundles,
   );
-  t.ok(bundles.includes('lib/holdfast.bundle.js'), 'the command');
+  t.ok(bundles.includes('lib/holdfast.bundle.cjs'), 'the command');
   // Else there would be two classes LockError, and two lists of the locks that are held.
   const modules = bundles.flatMap((path) => {
     if (!ofLibrary.test(path)) return [];
@@ -184,12 +184,13 @@ await t.test('what runs is bundled, and no module of the library twice', async (
 
 await t.test('whatever is imported is declared', async (t) => {
   const used = new Set<string>();
-  for (const path of contents.filter((path) => /^lib\/.*\.js$/.test(path))) {
+  for (const path of contents.filter((path) => /^lib\/.*\.c?js$/.test(path))) {
     const text = readFileSync(join(packageRoot, path), 'utf8');
     for (const { fileName } of ts.preProcessFile(text, true, true).importedFiles) {
       if (!/^(\.|node:)/.test(fileName)) used.add(fileName);
     }
-    for (const [, name] of text.matchAll(/\brequire\d*\("([^"]+)"\)/g)) used.add(name ?? '');
+    for (const [, name] of text.matchAll(/\brequire\d*\("(?!node:)([^"]+)"\)/g))
+      used.add(name ?? '');
   }
   used.add('node-addon-api'); // binding.gyp asks for it
   t.strictSame([...used].sort(), Object.keys(manifest.dependencies).sort());

@@ -12,7 +12,7 @@ export const title = 'start-up';
 
 const importChild = fileURLToPath(new URL('../children/import.mjs', import.meta.url));
 const bundle = new URL('../../lib/index.bundle.js', import.meta.url).href;
-const command = fileURLToPath(new URL('../../lib/holdfast.bundle.js', import.meta.url));
+const command = fileURLToPath(new URL('../../lib/holdfast.bundle.cjs', import.meta.url));
 
 export async function measure(bench) {
   const packages = bench.contenders.filter(

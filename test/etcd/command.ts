@@ -17,7 +17,7 @@ interface Ended {
 }
 
 function holdfast(t: Test, env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
-  const bin = join(packageRoot, 'lib/holdfast.bundle.js');
+  const bin = join(packageRoot, 'lib/holdfast.bundle.cjs');
   const cwd = existsSync(t.testdirName) ? t.testdirName : t.testdir(); // which empties it
   const options = { env: { ...childEnv(), ...env }, cwd };
   return new Promise((resolve) => {
@@ -111,7 +111,7 @@ async function suite(etcd: Etcd): Promise<void> {
       'own',
       '--',
       process.execPath,
-      join(packageRoot, 'lib/holdfast.bundle.js'),
+      join(packageRoot, 'lib/holdfast.bundle.cjs'),
     ];
     const status2 = await run(...within, 'status', '--json');
     t.match(JSON.parse(status2.output), { leases: [{ name: 'own', state: 'held' }] });

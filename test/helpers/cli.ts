@@ -38,7 +38,7 @@ class Sink extends Writable {
 
 /** The program of a package; by default of this one. */
 export function programOf(root: string = packageRoot): string {
-  return join(root, 'lib/holdfast.bundle.js');
+  return join(root, 'lib/holdfast.bundle.cjs');
 }
 
 /** The variables that a command gets: those of the tests would name a root and an owner. */
