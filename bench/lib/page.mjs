@@ -3,7 +3,7 @@
  * the figures mean is told in lib/remarks.mjs.
  */
 import { isOf, medianOf, number, peersOf, shouldBe, verdict, withUnit } from './report.mjs';
-import { afterGoals, anatomyLines, anatomyText } from './reasons.mjs';
+import { afterGoals, anatomyLines, anatomyText, triedText } from './reasons.mjs';
 import { opening, remarks } from './remarks.mjs';
 
 export function pageOf(results) {
@@ -23,6 +23,8 @@ export function pageOf(results) {
     goalTable(goals),
     afterGoals(results),
     ...anatomy(rows),
+    '## What was tried',
+    triedText,
     ...sections,
   ]
     .filter(Boolean)
