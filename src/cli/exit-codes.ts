@@ -24,7 +24,7 @@ export const notFoundCommand = 127;
 export const exitCodeTexts: readonly (readonly [code: number | string, text: string])[] = [
   [ExitCode.ok, 'done; for a question: yes'],
   [ExitCode.failed, 'an error'],
-  [ExitCode.held, 'held by somebody else, frozen, or timed out'],
+  [ExitCode.held, 'held by somebody else, frozen, busy, or timed out'],
   [ExitCode.notFound, 'nobody holds it'],
   [ExitCode.notOwner, "it is somebody else's"],
   [ExitCode.lost, 'the lease was lost'],

@@ -32,7 +32,7 @@ const introduction = `
 
 **How long.** A bare number is seconds, as in sleep(1); otherwise there is a unit: \`250ms\`, \`30s\`, \`5m\`, \`2h\`, \`1d\`.
 
-**For programs.** With \`--json\` every outcome is one object on stdout, errors included, and stderr stays empty, unless [the audit log](#holdfast-audit) cannot be written. \`ok\` is true exactly if the exit code is 0; otherwise there are \`exitCode\`, \`message\` and, as a rule, \`code\`. Tokens are strings of decimal digits. Without \`--json\`, what was asked for is on stdout, and why it was refused on stderr.
+**For programs.** With \`--json\` every outcome is one object on stdout, errors included, and stderr stays empty, unless [the audit log](#holdfast-audit) cannot be written. \`audit\` prints one for each line, \`status --watch\` one after the other; \`guard\` none once its command runs, and what goes wrong from then on is told on stderr. \`ok\` is true exactly if the exit code is 0; otherwise there are \`exitCode\`, \`message\` and, as a rule, \`code\`. Tokens are strings of decimal digits. Without \`--json\`, what was asked for is on stdout, and why it was refused on stderr.
 
 Options stand before or after the name; \`--\` ends them.`.trim();
 

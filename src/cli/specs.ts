@@ -10,8 +10,9 @@ export const specs: readonly CommandSpec[] = [
     usage: 'NAME [options]',
     summary: 'take a lease that outlives this command',
     details: [
-      'It stands until its TTL is over or somebody unlocks it. An owner that is named by --owner',
-      'or HOLDFAST_OWNER and holds it already renews it: same id, token and meta.',
+      'It stands until its TTL is over or somebody unlocks it; without --ttl that TTL is ten years. An',
+      'owner that is named by --owner or HOLDFAST_OWNER and holds it already renews it: same id, token',
+      'and meta.',
     ],
     options: {
       ttl: { ...ttl, text: 'end it after so long (default: it stands until unlocked)' },
@@ -31,7 +32,7 @@ export const specs: readonly CommandSpec[] = [
     usage: 'NAME... | --all [options]',
     summary: 'end a lease',
     options: {
-      all: { text: 'all leases of this owner' },
+      all: { text: 'all that this owner has locked; with --force what its guards hold, too' },
       force: { short: 'f', text: "somebody else's too, alive or not" },
       'break-stale': { text: 'only if it is stale: dead, expired or unreadable' },
       owner,
