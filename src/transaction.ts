@@ -33,7 +33,7 @@ export interface Snapshot {
   freeze: Buffer | null;
   /** Somebody holds the lock on the record's inode: its holder lives. */
   alive: boolean;
-  /** How a lease before ended: what the last `remove` left, or ''. A grant does not wipe it. */
+  /** How the lease before ended: what the last `remove` left, `-` since a grant, or ''. */
   note: string;
 }
 
