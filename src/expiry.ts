@@ -2,9 +2,9 @@
  * How much of a TTL is left, and by whose clock.
  *
  * The deadline in a record is a reading of a clock whose zero is known to one boot and one time
- * namespace. In the same boot and namespace it is compared as it is; in another namespace of the
- * same boot it is shifted, if the offsets of both are known. An injected clock knows only `expires`.
- * After another boot the wall clock is all that is left.
+ * namespace. In the same boot and namespace it is compared as it is; now.ts takes the offsets off, so
+ * that namespaces differ only where they cannot be known (ADR 11). An injected clock knows only
+ * `expires`. After another boot the wall clock is all that is left.
  *
  * Where none of these applies, and as a limit to all but the injected clock: whoever has seen the
  * same record unchanged for a whole TTL, by its own monotonic clock, has seen it go unrenewed. That
