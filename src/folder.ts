@@ -1,7 +1,7 @@
 /**
  * The folder that lock files are in: whether a lock there can be trusted, and whether it exists.
  */
-import { mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { LockError } from './errors.js';
@@ -35,8 +35,8 @@ function nearestFilesystem(path: string): FilesystemInfo {
   }
 }
 
-/** Makes the folder that a file at this path needs; `mode` is for folders that are made. */
-export function makeFolder(path: string, mode = 0o777): void {
+/** Makes the folder that a file at this path needs; as the umask wants it unless there is a `mode`. */
+export function makeFolder(path: string, mode?: number): void {
   try {
     makeFolders(dirname(path), mode);
   } catch (cause) {
@@ -52,7 +52,7 @@ export function makeFolder(path: string, mode = 0o777): void {
  * @returns the uppermost that was made, if any
  * @throws the error of the system
  */
-export function makeFolders(path: string, mode: number): string | undefined {
+export function makeFolders(path: string, mode?: number): string | undefined {
   const above = dirname(path);
   try {
     return make(path, mode);
@@ -64,13 +64,23 @@ export function makeFolders(path: string, mode: number): string | undefined {
   return first ?? last;
 }
 
-function make(path: string, mode: number): string | undefined {
+function make(path: string, mode?: number): string | undefined {
   try {
     mkdirSync(path, { mode });
+    if (mode !== undefined) letIn(path, mode);
     return path;
   } catch (error) {
     if (codeOf(error) === 'EEXIST' && statSync(path).isDirectory()) return undefined;
     throw error;
+  }
+}
+
+/** The umask shall not keep those out for whom the files are. */
+function letIn(path: string, mode: number): void {
+  try {
+    if ((statSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
+  } catch {
+    // Removed by now, or on a filesystem that has no modes.
   }
 }
 

@@ -117,6 +117,27 @@ await t.test('acquire: errors name the holder', async (t) => {
   });
 });
 
+const modes = { skip: process.platform === 'win32' && 'no modes there' };
+await t.test(
+  'a folder is for those for whom the files are, whatever the umask',
+  modes,
+  async (t) => {
+    const root = t.testdir();
+    const before = process.umask(0o027);
+    t.teardown(() => process.umask(before));
+    for (const [fileMode, folder] of [
+      [undefined, 0o700],
+      [0o660, 0o770],
+      [0o644, 0o755],
+    ] as const) {
+      const dir = join(root, 'above', folder.toString(8));
+      const leases = new Leases({ dir, ...(fileMode === undefined ? {} : { fileMode }) });
+      await (await leases.acquire('build')).release();
+      t.equal(statSync(dir).mode & 0o777, folder);
+    }
+  },
+);
+
 await t.test('a store without liveness: 30 s and renewals, unless told otherwise', async (t) => {
   class Blind extends FileStore {
     override readonly capabilities = Object.freeze({
