@@ -164,7 +164,9 @@ function timedOut({ name }: Attempt, timeout: number, info: LeaseInfo | undefine
 }
 
 function refused(code: LockErrorCode, message: string, info: LeaseInfo | undefined): LockError {
-  return new LockError(code, message, { holder: info?.holder ?? null });
+  // Who is named by a record beneath a freeze is in nobody's way.
+  const holder = info === undefined || info.state === 'frozen' ? null : info.holder;
+  return new LockError(code, message, { holder });
 }
 
 function standing({ state, holder, leftMs, token, freeze, why }: LeaseInfo): string {

@@ -193,6 +193,14 @@ await t.test('freeze: nobody new; whoever holds it goes on', async (t) => {
   t.match(await rejection(bob.acquire('build', { timeout: 0 })), { code: 'ERR_LOCK_FROZEN' });
   t.equal(await bob.unfreeze('build'), true);
   t.equal(await bob.unfreeze('build'), false);
+  // What has run out beneath a freeze keeps nobody out.
+  await mustTake(leases, 'over', { ttl: '1s', renew: false });
+  clock.ms += 1001;
+  await bob.freeze('over', { ttl: '10s' });
+  for (const timeout of [0, 20]) {
+    const code = timeout === 0 ? 'ERR_LOCK_FROZEN' : 'ERR_LOCK_TIMEOUT';
+    t.match(await rejection(bob.acquire('over', { timeout })), { code, holder: null });
+  }
   t.equal(await bob.unfreeze('never used'), false);
   t.ok(await isFree(leases));
   await bob.freeze('build', { ttl: '10s' });
