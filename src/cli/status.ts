@@ -47,15 +47,26 @@ async function watch(context: Context): Promise<number> {
     const text = args.flag('json')
       ? json(collected, context)
       : [...picture(collected.found, context, screen), ...failuresOf(collected)].join('\n');
+    const standing = timeless(collected);
     if (screen.interactive && !args.flag('json')) output.write(redrawn(text, output.rows));
-    else if (text !== last) output.write(`${text}\n`);
-    last = text;
+    else if (standing !== last) output.write(`${text}\n`);
+    last = standing;
     await bell.wait(redrawMs);
   }
   unlisten();
   unwatch();
   return ExitCode.ok;
 }
+
+/** What there is, without what changes by itself; to be compared. */
+function timeless({ found, missing, failures }: Collected): string {
+  const leases = found.map((info) => infoJson(info, 0));
+  return JSON.stringify([leases, missing, failures], (key, value: unknown) =>
+    changesByItself.has(key) ? undefined : value,
+  );
+}
+
+const changesByItself = new Set(['heldMs', 'leftMs', 'until']);
 
 /**
  * To the top, the picture, and away with what was beside and below it: no flicker. What does not fit is

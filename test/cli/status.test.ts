@@ -64,3 +64,23 @@ await t.test('--watch shows as much as the terminal has room for', async (t) => 
     t.ok(text.includes(rest), rest);
   }
 });
+
+await t.test('--watch tells a pipe what is new, not that time goes by', async (t) => {
+  const dir = t.testdir();
+  const env = { HOLDFAST_ROOT: dir };
+  await callMain(['lock', 'first', '--ttl', '1h'], env);
+  const pictures: { leases: { name: string }[] }[] = [];
+  const output = new Writable({
+    write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+      if (chunk.length > 0) pictures.push(JSON.parse(chunk.toString()) as (typeof pictures)[0]);
+      if (pictures.length === 2) process.emit('SIGINT', 'SIGINT');
+      done();
+    },
+  });
+  const watching = main(['status', '--watch', '--json'], { output, errors: process.stderr, env });
+  await new Promise((resolve) => setTimeout(resolve, 2500)); // two looks in which nothing is new
+  await callMain(['lock', 'second'], env);
+  t.equal(await watching, 130);
+  const names = pictures.map(({ leases }) => leases.map(({ name }) => name));
+  t.strictSame(names, [['first'], ['first', 'second']]);
+});
