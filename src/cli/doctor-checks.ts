@@ -80,12 +80,12 @@ function permissions({ root }: Patient): Finding {
   const shown = `${root}, mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`;
   const us = process.getuid?.();
   if (us === undefined) return ok(root);
-  if ((mode & 0o022) !== 0) {
-    return warn(`${shown}: others may remove what is locked`, `chmod go-w ${quoted(root)}`);
+  if ((mode & 0o002) !== 0) {
+    return warn(`${shown}: others may remove what is locked`, `chmod o-w ${quoted(root)}`);
   }
   if (uid !== us && us !== 0)
     return warn(`${shown}, of user ${uid}`, `chown it, or set HOLDFAST_ROOT`);
-  return ok(`${shown}, writable`);
+  return ok(`${shown}, writable${(mode & 0o020) === 0 ? '' : ', for its group as well'}`);
 }
 
 /** A child holds; we are refused; it is killed; we are granted, and with a higher token. */

@@ -49,8 +49,15 @@ await t.test('what was left behind, and who may write', async (t) => {
   t.equal(first.code, 0, 'warnings are no failure');
   t.match(finding(first, 'leftovers'), { state: 'warn', remedy: 'holdfast status --prune' });
   t.match(finding(first, 'leftovers')?.text, /1 stale: old; 1 half written/);
-  t.match(finding(first, 'permissions'), { state: 'warn', remedy: /^chmod go-w / });
+  t.match(finding(first, 'permissions'), { state: 'warn', remedy: /^chmod o-w / });
   t.strictSame(readdirSync(dir), before, 'nothing was removed, nothing was left');
+
+  chmodSync(dir, 0o770);
+  const shared = await runProgram(['doctor', '--json'], { HOLDFAST_ROOT: dir });
+  t.match(finding(shared, 'permissions'), {
+    state: 'ok',
+    text: /0770, writable, for its group as well/,
+  });
 
   const named = await runProgram(['doctor', '--json', '--root', dir], {});
   t.match(finding(named, 'leftovers'), { remedy: `holdfast status --prune --root ${quoted(dir)}` });
