@@ -27,7 +27,7 @@ export async function run(context: Context): Promise<number> {
   const names = args.flag('all') ? await ownNames(context) : context.names;
   const outcomes: Outcome[] = [];
   for (const name of names) outcomes.push(await unlock(context, name).catch(failureOf(name)));
-  const none = `${owner(context)} holds nothing`;
+  const none = `${owner(context)} holds nothing${args.flag('force') ? '' : ' that lock has left'}`;
   const code =
     names.length === 0 ? ExitCode.notFound : worst(outcomes.map((outcome) => outcome.code));
   if (args.flag('json')) {
