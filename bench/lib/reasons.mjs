@@ -35,7 +35,8 @@ export const triedText = `It helped:
 - A token without a sync ([ADR 16](adr/0016-tokens-by-the-boot-clock.md)): a lease from one process to another, p50 1375 to 387 us; 10 x 20
   increments, 167 to 84 ms.
 - The thread that waited lets the event loop go first (sched_yield(2)), which was often woken onto its processor, and waited there for its
-  end: a file lock from one process to another, while the machine had other things to do, p50 113 to 72 us.
+  end: a file lock from one process to another, p50 117 to 102 us (400 of them, 3 ms apart), and
+  113 to 72 us while the machine had other things to do.
 - That thread is joined when the next grant comes, not before this one.
 - Bytes cross the border of the addon as strings. A Buffer made there costs ten times as much.
 - The command is one file: on top of a start of Node it takes half of what it took as 26 modules.
