@@ -58,6 +58,7 @@ async function suite(etcd: Etcd): Promise<void> {
       next.assertHeld();
       await next.renew();
       t.equal(await next.release(), 'released');
+      await etcd.rejoin(leader);
       await t.resolves(open(leader).acquire('name'), 'the one that was gone serves again');
     }
   });
