@@ -75,10 +75,11 @@ function make(path: string, mode?: number): string | undefined {
   }
 }
 
-/** The umask shall not keep those out for whom the files are. */
+/** The umask shall not keep those out for whom the files are. A set-group-ID bit from above stays. */
 function letIn(path: string, mode: number): void {
   try {
-    if ((statSync(path).mode & 0o777) !== mode) chmodSync(path, mode);
+    const made = statSync(path).mode;
+    if ((made & 0o777) !== mode) chmodSync(path, (made & 0o7000) | mode);
   } catch {
     // Removed by now, or on a filesystem that has no modes.
   }

@@ -1,5 +1,5 @@
 /** Leases: taking one, in one process. */
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
@@ -135,6 +135,11 @@ await t.test(
       await (await leases.acquire('build')).release();
       t.equal(statSync(dir).mode & 0o777, folder);
     }
+    // A folder of a group: on Linux, what is made in it is of that group as well, by this bit (mkdir(2)).
+    chmodSync(root, 0o2770);
+    const dir = join(root, 'of a group');
+    await (await new Leases({ dir, fileMode: 0o660 }).acquire('build')).release();
+    t.equal(statSync(dir).mode & 0o7777, process.platform === 'linux' ? 0o2770 : 0o770);
   },
 );
 
