@@ -58,6 +58,7 @@ export function seal(fields: string): Buffer {
 
 /** Writes the checksum into an envelope that was changed, and returns it. */
 export function stamp(bytes: Buffer): Buffer {
+  bytes.write(unset, crcOffset, 'latin1');
   bytes.write(checksum(bytes), crcOffset, 'latin1');
   return bytes;
 }
@@ -80,8 +81,10 @@ export function corrupt(reason: Corruption): NotReadable {
 }
 
 function openWhole(bytes: Uint8Array): Opened | NotReadable {
-  const digits = Buffer.from(bytes.subarray(crcOffset, crcOffset + crcLength)).toString('latin1');
-  if (digits !== checksum(bytes)) return corrupt('checksum');
+  const unstamped = Buffer.from(bytes);
+  const digits = unstamped.toString('latin1', crcOffset, crcOffset + crcLength);
+  unstamped.write(unset, crcOffset, 'latin1');
+  if (digits !== checksum(unstamped)) return corrupt('checksum');
   try {
     const text = strict.decode(bytes);
     const fields = JSON.parse(text, withoutProto) as Record<string, unknown>;
@@ -96,11 +99,10 @@ function withoutProto(key: string, value: unknown): unknown {
   return key === '__proto__' ? undefined : value;
 }
 
-function checksum(bytes: Uint8Array): string {
+/** Of an envelope whose own digits are not set. */
+function checksum(bytes: Buffer): string {
   // Loaded where it is needed: for a program that takes file locks alone it would be a good part of
   // what an import of this library costs.
   const { crc32 } = process.getBuiltinModule('node:zlib');
-  const before = crc32(bytes.subarray(0, crcOffset));
-  const sum = crc32(bytes.subarray(crcOffset + crcLength), crc32(unset, before));
-  return sum.toString(16).padStart(crcLength, '0');
+  return crc32(bytes).toString(16).padStart(crcLength, '0');
 }

@@ -130,12 +130,17 @@ export function describeHolder(holder: HolderInfo | null): string {
  * JSON writes a control character as six; three fields of this size fit the sidecar in any case.
  */
 export function shorten(text: string): string {
+  if (bytesInJson(text) <= maxFieldLength) return text;
   let room = maxFieldLength;
   let end = 0;
   for (const character of text) {
-    room -= Buffer.byteLength(JSON.stringify(character)) - 2;
-    if (room < 0) return `${text.slice(0, end)}…`;
+    room -= bytesInJson(character);
+    if (room < 0) break;
     end += character.length;
   }
-  return text;
+  return `${text.slice(0, end)}…`;
+}
+
+function bytesInJson(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - '""'.length;
 }

@@ -137,7 +137,7 @@ function readFileExists(path) {
 
 const broken = brokenPackage({
   file: 'lib/envelope.js',
-  from: 'if (digits !== checksum(bytes))',
+  from: 'if (digits !== checksum(unstamped))',
   to: 'if (false)',
 });
 try {
