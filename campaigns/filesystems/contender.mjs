@@ -20,7 +20,8 @@ const root = pathToFileURL(`${process.env.HOLDFAST_PACKAGE}/`);
 const { Leases, lock } = await import(new URL('lib/index.js', root));
 const [folder, witness, seed] = process.argv.slice(2);
 const random = generator(Number(seed));
-const leases = new Leases({ dir: join(folder, 'leases') });
+const network = process.env.NETWORK;
+const leases = new Leases({ dir: join(folder, 'leases'), network });
 
 const exiting = 4; // PF_EXITING, which comes before its locks go (proc_pid_stat(5), "flags")
 
@@ -72,7 +73,7 @@ async function inside(kind, token) {
 
 async function take() {
   if (random() < 0.5) {
-    const held = await lock(join(folder, 'data'));
+    const held = await lock(join(folder, 'data'), { network });
     await inside('lock');
     held.release();
     return 'grant lock';

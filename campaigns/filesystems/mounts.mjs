@@ -76,6 +76,25 @@ async function sshfs(folder) {
   throw new Missing(missing);
 }
 
+/** Whose kernel and servers these take (guest.sh). */
+function inGuest() {
+  if (process.env.HOLDFAST_GUEST === '1') return;
+  throw new Missing('it takes a guest: npm run campaign:filesystems:guest');
+}
+
+/** What the guest serves to itself, mounted twice as by two machines: no cache in common. */
+const nfs = (served, how) => ({
+  expected: 'refuses',
+  mount(folder) {
+    inGuest();
+    const places = within(folder, 'one', 'two');
+    for (const place of places) {
+      run('mount', '-t', 'nfs', '-o', `${how},nosharecache`, `127.0.0.1:${served}`, place);
+    }
+    return places;
+  },
+});
+
 /**
  * `mount` returns the places by which processes come to the same files. `expected` is what the
  * library does there.
@@ -127,19 +146,20 @@ export const filesystems = {
     },
   },
   'fuse.sshfs': { expected: 'refuses', mount: sshfs },
-  // Neither has a server in user space that does without a network or another kernel.
   '9p': {
     expected: 'refuses',
-    mount() {
-      throw new Missing('it takes a guest whose host shares a folder');
+    mount(folder) {
+      inGuest();
+      const places = within(folder, 'one', 'two');
+      const how = 'trans=virtio,version=9p2000.L';
+      run('mount', '-t', '9p', '-o', how, 'shared', places[0]);
+      run('mount', '-t', '9p', '-o', how, 'again', places[1]);
+      return places;
     },
   },
-  nfs: {
-    expected: 'refuses',
-    mount() {
-      throw new Missing('it takes a kernel with an NFS server and client');
-    },
-  },
+  'NFS 4.2': nfs('/', 'vers=4.2'),
+  'NFS 3': nfs('/mnt/served', 'vers=3'),
+  'NFS 3, local locks': nfs('/mnt/served', 'vers=3,nolock,local_lock=all'),
 };
 
 export function unmount(folder) {
