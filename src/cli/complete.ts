@@ -3,8 +3,9 @@
  * of all shells ask it, so that none of them knows more of the commands than how to ask.
  */
 import { splitCommand, takesValue } from './arguments.js';
-import type { Context } from './context.js';
+import { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
+import { openStore } from './remote.js';
 import { commonOptions, type CommandSpec } from './spec.js';
 import { shownSpecs, specOf } from './specs.js';
 import { plain } from './wording.js';
@@ -36,7 +37,20 @@ async function candidates(
   const given = rest.filter((word, at) => {
     return !word.startsWith('-') && !takesValue(options, rest[at - 1] ?? '');
   });
-  return operands(context, spec, given);
+  return operands(await placed(context, rest), spec, given);
+}
+
+/** Where the words say that the leases are, for there the command will look for the names. */
+async function placed(context: Context, words: readonly string[]): Promise<Context> {
+  const args = { ...context.args, text: (option: string) => valueOf(words, `--${option}`) };
+  return new Context(args, context.signal, context, await openStore(args, context.env));
+}
+
+/** Of this option among words that need not be complete. */
+function valueOf(words: readonly string[], option: string): string | undefined {
+  const at = words.findLastIndex((word) => word === option || word.startsWith(`${option}=`));
+  const word = words[at];
+  return word === option ? words[at + 1] : word?.slice(option.length + 1);
 }
 
 async function operands(

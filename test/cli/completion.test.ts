@@ -49,6 +49,26 @@ await t.test('what may stand in place of the last word', async (t) => {
   }
 });
 
+await t.test('names are looked for where the words say', async (t) => {
+  const [dir, other] = [join(t.testdir(), 'dir'), join(t.testdir(), 'other')];
+  await new Leases({ dir }).acquire('here', { detached: true, ttl: '1h' });
+  await new Leases({ dir: other }).acquire('there', { detached: true, ttl: '1h' });
+  const lines = [
+    ['unlock', '--root', other, ''],
+    ['--root', other, 'unlock', ''],
+    ['unlock', `--root=${other}`, ''],
+    ['unlock', '--root', dir, '--root', other, ''],
+  ];
+  for (const words of lines) {
+    const found = await callMain(['__complete', '--', ...words], { HOLDFAST_ROOT: dir });
+    t.match(found, { code: 0, out: /^there\n$/, err: '' }, words.join(' '));
+  }
+  const unfinished = await callMain(['__complete', '--', 'unlock', '--root'], {
+    HOLDFAST_ROOT: dir,
+  });
+  t.match(unfinished, { code: 0, err: '' });
+});
+
 /** Completes a line in a shell and prints what it found, one a line. */
 const shells: Record<string, { args: string[]; script: string; found: string }> = {
   bash: {
