@@ -16,11 +16,25 @@ export function run({ args, output }: Context): Promise<number> {
 const scripts = {
   bash: `# holdfast completion for bash: eval "$(holdfast completion bash)"
 _holdfast() {
-  local IFS=$'\\n' word
+  local IFS=$'\\n' line=\${COMP_LINE:0:COMP_POINT} words=() n=-1 before word i
+  # One word to us is several to bash, at a colon for one; what we print goes in place of the last.
+  for (( i = 0; i <= COMP_CWORD; i++ )); do
+    word=\${COMP_WORDS[i]}
+    if [[ $n == -1 || -z $COMP_LINE || $line == [[:space:]]* ]]; then
+      n=$(( n + 1 )) before=
+      line=\${line#"\${line%%[![:space:]]*}"}
+    else
+      before=\${words[n]}
+    fi
+    words[n]=$before$word
+    line=\${line#"$word"}
+  done
+  [[ $word != [:=] ]] || before+=$word
+  before=\${before%@} # readline takes what follows one with it
   COMPREPLY=()
   while read -r word; do
-    COMPREPLY+=("$(printf '%q' "$word")")
-  done < <(holdfast __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    COMPREPLY+=("$(printf '%q' "\${word#"$before"}")")
+  done < <(holdfast __complete -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -o bashdefault -o default -F _holdfast holdfast
 `,

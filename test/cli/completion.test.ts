@@ -112,3 +112,41 @@ for (const [shell, { args, script, found }] of Object.entries(shells)) {
     t.equal(execFileSync(shell, [...args, script], options), found);
   });
 }
+
+/**
+ * How bash takes a line apart that it completes, and what it replaces: the last part, with the @ before
+ * it if there is one (bash 5.2, in a terminal).
+ */
+const lines: [parts: string[], line: string, replies: string[]][] = [
+  [['holdfast', 'unlock', 'team', ':'], 'holdfast unlock team:', ['deploy', 'two\\ words']],
+  [['holdfast', 'unlock', 'team', ':', 'de'], 'holdfast unlock team:de', ['deploy']],
+  [['holdfast', 'unlock', 'a', '='], 'holdfast unlock a=', ['b']],
+  [['holdfast', 'unlock', 'me', '@'], 'holdfast unlock me@', ['@you']],
+  [['holdfast', 'unlock', 'me', '@', 'y'], 'holdfast unlock me@y', ['@you']],
+  [['holdfast', 'unlock', "'x y'", 'a'], "holdfast  unlock 'x y' a", ['a=b']],
+  [
+    ['holdfast', 'unlock', ''],
+    'holdfast unlock ',
+    ['a=b', 'me@you', 'team:deploy', 'team:two\\ words'],
+  ],
+];
+
+await t.test('bash takes names apart that have a colon', async (t) => {
+  const top = t.testdir();
+  const [dir, bin] = [join(top, 'leases'), join(top, 'bin')];
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'holdfast'), wrapper, { mode: 0o755 });
+  for (const name of ['team:deploy', 'team:two words', 'a=b', 'me@you']) {
+    await new Leases({ dir }).acquire(name, { detached: true, ttl: '1h' });
+  }
+  const env = commandEnv({ HOLDFAST_ROOT: dir, HOME: top });
+  const path = [bin, env['PATH']].join(delimiter);
+  const options = { env: { ...env, PATH: path }, encoding: 'utf8' } as const;
+  const script = `eval "$(holdfast completion bash)"
+COMP_LINE=$1 COMP_POINT=\${#1}; shift; COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 ))
+_holdfast; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  for (const [parts, line, replies] of lines) {
+    const found = execFileSync('bash', ['--norc', '-c', script, 'bash', line, ...parts], options);
+    t.strictSame(found.split('\n').slice(0, -1).sort(), replies, line);
+  }
+});
