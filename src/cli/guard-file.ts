@@ -59,8 +59,18 @@ async function lockOrCreate({ args, signal }: Context, path: string): Promise<Fi
     } catch (error) {
       const missing = error instanceof LockError && error.code === 'ERR_LOCK_NOT_FOUND';
       if (!missing || tries >= maxTries) throw error;
-      closeSync(openSync(path, 'a', 0o666));
+      create(path);
     }
+  }
+}
+
+function create(path: string): void {
+  try {
+    closeSync(openSync(path, 'a', 0o666));
+  } catch (cause) {
+    const { code = 'unknown', syscall = '' } = cause as NodeJS.ErrnoException;
+    const message = `cannot create ${path}: ${code} (${syscall})`;
+    throw new LockError('ERR_LOCK_SYSTEM', message, { path, cause });
   }
 }
 

@@ -89,6 +89,20 @@ await t.test('a file that is missing is made, as flock(1) does', async (t) => {
   t.match(await run(join(root, 'folder')), { code: 1, stderr: /not a regular file/ });
 });
 
+await t.test('a file that cannot be made', async (t) => {
+  const root = t.testdir();
+  const file = join(root, 'none/data');
+  const words = ['guard', '--file', file, '--json', '--', 'true'];
+  const { code, stdout, stderr } = await runCommand(t, words, { root });
+  t.match({ code, stderr }, { code: 1, stderr: '' });
+  t.match(JSON.parse(stdout), {
+    code: 'ERR_LOCK_SYSTEM',
+    message: `cannot create ${file}: ENOENT (open)`,
+    path: file,
+    cause: { code: 'ENOENT', syscall: 'open' },
+  });
+});
+
 await t.test('SIGKILL of the guard: it is locked until the command is gone', async (t) => {
   const root = t.testdir();
   const file = join(root, 'data');
