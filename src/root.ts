@@ -46,6 +46,7 @@ function workingDirectory(): string {
 function commonDirectory(folder: string): string | undefined {
   const git = join(folder, '.git');
   if (isDirectory(git)) return git;
+  if (isBare(folder)) return folder;
   // A worktree or submodule: a file that says where its directory is, which may say the same.
   const own = /^gitdir: (.+)$/m.exec(textOf(git))?.[1];
   if (own === undefined) return undefined;
@@ -53,6 +54,12 @@ function commonDirectory(folder: string): string | undefined {
   if (!isDirectory(directory)) return undefined;
   const common = textOf(join(directory, 'commondir')).trim();
   return common === '' ? directory : resolve(directory, common);
+}
+
+/** A repository without a checkout of its own, as git tells one; its worktrees name it. */
+function isBare(folder: string): boolean {
+  const parts = ['objects', 'refs'].map((part) => join(folder, part));
+  return parts.every(isDirectory) && textOf(join(folder, 'HEAD')) !== '';
 }
 
 function upwards(from: string, find: (folder: string) => string | undefined): string | undefined {

@@ -83,6 +83,20 @@ await t.test('a submodule is a repository of its own', async (t) => {
   t.equal(findRoot(join(outer, 'sub'), {}), join(outer, '.git/modules/sub/holdfast'));
 });
 
+await t.test('a repository without a checkout is that of its worktrees', async (t) => {
+  const top = emptyFolder(t);
+  const [seed, bare, tree] = [join(top, 'seed'), join(top, 'bare.git'), join(top, 'tree')];
+  mkdirSync(seed);
+  git(seed, 'init', '-q');
+  git(seed, 'commit', '-q', '--allow-empty', '-m', 'begin');
+  git(top, 'clone', '-q', '--bare', seed, bare);
+  git(bare, 'worktree', 'add', '-q', '--detach', tree);
+  for (const from of [tree, bare, join(bare, 'hooks'), join(bare, 'worktrees/tree')]) {
+    t.equal(findRoot(from, {}), join(bare, 'holdfast'), from);
+  }
+  t.equal(findRoot(join(seed, '.git/hooks'), {}), join(seed, '.git/holdfast'));
+});
+
 await t.test('what only looks like a repository is passed by', async (t) => {
   const top = emptyFolder(t);
   const from = join(top, 'a');
