@@ -5,13 +5,14 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { onAbort } from '../abort.js';
 import { Bell } from '../bell.js';
 import { formatDuration } from '../duration.js';
+import { checkLeaseName } from '../lease-options.js';
 import { onFolderChange } from '../store/folder-watch.js';
 import { AuditFiles, type LogLine } from './audit-files.js';
 import { entryText, isAbout, readEntry, type Entry } from './audit-text.js';
 import { auditPath } from './audited.js';
 import type { Arguments } from './arguments.js';
 import type { Context } from './context.js';
-import { ExitCode, UsageError } from './exit-codes.js';
+import { asUsage, ExitCode, UsageError } from './exit-codes.js';
 import { screenOn } from './screen.js';
 import { plain } from './wording.js';
 
@@ -92,6 +93,11 @@ async function whenever(
 function filter(args: Arguments): (item: Item) => boolean {
   const since = sinceOf(args)?.getTime() ?? -Infinity;
   const name = args.text('name');
+  if (name !== undefined) {
+    asUsage(() => {
+      checkLeaseName(name);
+    });
+  }
   return ({ entry }) => {
     if (entry === undefined) return true;
     return entry.time.getTime() >= since && (name === undefined || isAbout(entry, name));

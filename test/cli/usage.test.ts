@@ -48,6 +48,8 @@ const wrong: readonly (readonly [words: readonly string[], complaint: RegExp])[]
   [['a\nb'], /there is no command 'a\ufffdb'/],
   [['completion'], /^holdfast completion: completion needs one of bash, zsh, fish\n/],
   [['audit', '--since', '2026-02-30'], /--since must be a time/],
+  [['audit', '--name', ''], /the name must not be empty/],
+  [['audit', '--name', '', '--tail'], /the name must not be empty/],
   [['audit', '--since', '2026-02-30T12:00'], /--since must be a time/],
   [['audit', '--since', '2026-13-01'], /--since must be a time/],
   [['demo', '--processes', '1'], /--processes must be a whole number from 2 to 64, not '1'/],
