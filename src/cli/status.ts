@@ -168,8 +168,8 @@ function stateText({ state, kind, why, freeze }: LeaseInfo, screen: Screen): str
 }
 
 function short(text: string): string {
-  const shown = plain(text);
-  return shown.length <= widest ? shown : `${shown.slice(0, widest - 1)}…`;
+  const shown = Array.from(plain(text)); // half of a character would be none
+  return shown.length <= widest ? shown.join('') : `${shown.slice(0, widest - 1).join('')}…`;
 }
 
 const borderless = Object.fromEntries(

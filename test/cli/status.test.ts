@@ -21,6 +21,15 @@ await t.test('in words', async (t) => {
   t.match(await callMain(['status', 'b'], env), { code: 1, out: '' });
 });
 
+await t.test('long names are cut between characters', async (t) => {
+  const env = { HOLDFAST_ROOT: t.testdir() };
+  await callMain(['lock', '🔒'.repeat(41)], env);
+  await callMain(['lock', '🔒'.repeat(40)], env);
+  const { out } = await callMain(['status'], env);
+  t.match(out, new RegExp(`^${'🔒'.repeat(39)}… `, 'm'));
+  t.match(out, new RegExp(`^${'🔒'.repeat(40)} `, 'm'));
+});
+
 await t.test('as JSON', async (t) => {
   const { code, out, err } = await callMain(['status', 'a', 'none', 'b', 'c', '--json'], env);
   t.equal(code, 1);
