@@ -42,6 +42,32 @@ await t.test('as JSON', async (t) => {
   });
 });
 
+await t.test('colours are for terminals, unless they are not wanted', async (t) => {
+  const { TERM, NO_COLOR } = process.env;
+  t.teardown(() => {
+    Object.assign(process.env, { TERM, NO_COLOR });
+    if (TERM === undefined) delete process.env['TERM'];
+    if (NO_COLOR === undefined) delete process.env['NO_COLOR'];
+  });
+  for (const [isTTY, terminal, unwanted, coloured] of [
+    [true, 'xterm', '', true],
+    [true, 'xterm', '1', false],
+    [true, 'dumb', '', false],
+    [false, 'xterm', '', false],
+  ] as const) {
+    Object.assign(process.env, { TERM: terminal, NO_COLOR: unwanted });
+    let text = '';
+    const write = (chunk: Buffer, _: BufferEncoding, done: () => void): void => {
+      text += chunk.toString();
+      done();
+    };
+    const output = Object.assign(new Writable({ write }), { isTTY });
+    t.equal(await main(['status', 'a'], { output, errors: process.stderr, env }), 0);
+    t.equal(text.includes('\x1b[32mdetached\x1b[39m'), coloured, 'green is what is held');
+    t.equal(text.includes('\x1b'), coloured);
+  }
+});
+
 /** Of one picture, what a terminal of so many rows was given; then Ctrl-C. */
 async function watched(dir: string, rows: number): Promise<string> {
   let text = '';
