@@ -119,10 +119,15 @@ export function describeHolder(holder: HolderInfo | null): string {
   if (holder === null) return 'somebody who left no name (shared holders, or another program)';
   const { owner, pid, host, command, since } = holder;
   // Whoever may write the sidecar may write anything; a message must not steer a terminal.
-  return `${owner} (pid ${pid} on ${host}: ${command}) since ${since.toISOString()}`.replace(
-    /\p{Cc}/gu,
-    '�',
-  );
+  return plain(`${owner} (pid ${pid} on ${host}: ${command}) since ${since.toISOString()}`);
+}
+
+/** What moves a terminal's cursor, or shows text in another order than it is in. */
+export const steering = /[\p{Cc}\p{Bidi_Control}]/gu;
+
+/** The text without what would steer a terminal. */
+export function plain(text: string): string {
+  return text.replace(steering, '�');
 }
 
 /**

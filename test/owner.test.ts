@@ -170,6 +170,8 @@ await t.test('a message from a sidecar cannot steer a terminal', async (t) => {
   t.equal(holder?.owner, '\x1b[2Jboss', 'as data it is what was written');
   t.notMatch(describeHolder(holder), /\p{Cc}/u);
   t.match(describeHolder(holder), /boss \(pid 1 on a/);
+  const reversed = { ...someHolder, owner: 'a\u202Esyob\u202C\u2066b' };
+  t.match(describeHolder(reversed), 'a�syob��b (pid', 'nor turn what follows around');
 });
 
 await t.test('describeProcess', async (t) => {

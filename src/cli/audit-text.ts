@@ -1,7 +1,8 @@
 /** A line of the audit log, for people. Pure; what the lines hold is in src/audit-line.ts. */
 import { formatDuration } from '../duration.js';
+import { plain } from '../owner.js';
 import type { Screen } from './screen.js';
-import { endlessMs, plain } from './wording.js';
+import { endlessMs } from './wording.js';
 
 /** A line that could be read, whoever wrote it: a later version may know more events. */
 export interface Entry {

@@ -6,6 +6,7 @@ import { onAbort } from '../abort.js';
 import { Bell } from '../bell.js';
 import { formatDuration } from '../duration.js';
 import { checkLeaseName } from '../lease-options.js';
+import { plain } from '../owner.js';
 import { onFolderChange } from '../store/folder-watch.js';
 import { AuditFiles, type LogLine } from './audit-files.js';
 import { entryText, isAbout, readEntry, type Entry } from './audit-text.js';
@@ -14,7 +15,6 @@ import type { Arguments } from './arguments.js';
 import type { Context } from './context.js';
 import { asUsage, ExitCode, UsageError } from './exit-codes.js';
 import { screenOn } from './screen.js';
-import { plain } from './wording.js';
 
 /** How many from before `--tail` shows. */
 const lastLines = 10;

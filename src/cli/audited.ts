@@ -9,9 +9,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { auditTo } from '../audit.js';
 import { makeFolders } from '../folder.js';
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { asUsage, type FinalCode } from './exit-codes.js';
-import { plain } from './wording.js';
 
 type Run = (context: Context) => Promise<number | FinalCode>;
 

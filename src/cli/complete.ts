@@ -2,13 +2,13 @@
  * `holdfast __complete WORD...`: what may stand in place of the last word, one a line. The completions
  * of all shells ask it, so that none of them knows more of the commands than how to ask.
  */
+import { plain } from '../owner.js';
 import { splitCommand, takesValue } from './arguments.js';
 import { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
 import { openStore } from './remote.js';
 import { commonOptions, type CommandSpec } from './spec.js';
 import { shownSpecs, specOf } from './specs.js';
-import { plain } from './wording.js';
 
 /** People wait for it, and pick from it. */
 const mostNames = 200;

@@ -3,13 +3,13 @@ import { mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { makeFolders } from '../folder.js';
+import { plain } from '../owner.js';
 import type { LeaseStore } from '../store/store.js';
 import type { Context } from './context.js';
 import { checks, type Finding } from './doctor-checks.js';
 import { storeChecks } from './doctor-store.js';
 import { ExitCode } from './exit-codes.js';
 import { screenOn } from './screen.js';
-import { plain } from './wording.js';
 
 interface Diagnosis extends Finding {
   readonly check: string;

@@ -1,7 +1,7 @@
 /** `holdfast exists NAME`: for scripts; the exit code is the answer. */
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
-import { plain } from './wording.js';
 
 export async function run(context: Context): Promise<number> {
   const { args, leases, name } = context;

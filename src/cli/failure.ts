@@ -1,8 +1,8 @@
 /** What went wrong, told to people on stderr or to programs on stdout. */
 import { LockError, type SystemError } from '../errors.js';
+import { plain } from '../owner.js';
 import type { Surroundings } from './context.js';
 import { errorExitCode, ExitCode, UsageError } from './exit-codes.js';
-import { plain } from './wording.js';
 
 /** There is no such command, or none was named. */
 export class UnknownCommand extends UsageError {

@@ -1,8 +1,8 @@
 /** `holdfast freeze NAME --ttl DURATION`: nobody new has it for a while. */
 import { formatDuration } from '../duration.js';
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { ExitCode, UsageError } from './exit-codes.js';
-import { plain } from './wording.js';
 
 export async function run(context: Context): Promise<number> {
   const { args, leases, name } = context;

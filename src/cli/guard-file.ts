@@ -7,10 +7,10 @@ import { closeSync, openSync } from 'node:fs';
 import { LockError } from '../errors.js';
 import { lock } from '../file-lock.js';
 import type { FileLock } from '../held.js';
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { ExitCode, UsageError } from './exit-codes.js';
 import type { Held } from './guard-lease.js';
-import { plain } from './wording.js';
 
 const ofLeases = ['ttl', 'owner', 'meta', 'kill-after'] as const;
 

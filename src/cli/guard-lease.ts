@@ -1,10 +1,10 @@
 /** The attached lease that `holdfast guard NAME` holds. */
 import { LockError } from '../errors.js';
 import { checkLeaseOptions, type AcquireOptions } from '../lease-options.js';
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { asUsage, UsageError } from './exit-codes.js';
 import { announceWait, readMeta, refuse } from './taking.js';
-import { plain } from './wording.js';
 
 /** What a guard holds while its command runs. */
 export interface Held {

@@ -1,12 +1,12 @@
 /** `holdfast guard NAME -- CMD…`: holds a lease, or a file lock, for the life of a command. */
 import { onAbort } from '../abort.js';
 import { addon } from '../native.js';
+import { plain } from '../owner.js';
 import { Child, childIsApart, type End } from './child.js';
 import type { Context } from './context.js';
 import { ExitCode, FinalCode, UsageError } from './exit-codes.js';
 import { takeFileLock } from './guard-file.js';
 import { takeLease, type Held } from './guard-lease.js';
-import { plain } from './wording.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 const defaultKillAfterMs = 10_000;

@@ -3,11 +3,12 @@ import { formatDuration, longestDuration } from '../duration.js';
 import { LockError } from '../errors.js';
 import { checkLeaseOptions, type AcquireOptions } from '../lease-options.js';
 import type { Lease } from '../lease.js';
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { asUsage, ExitCode } from './exit-codes.js';
 import { flushed } from './interruptible.js';
 import { announceWait, readMeta, refuse } from './taking.js';
-import { endlessMs, plain } from './wording.js';
+import { endlessMs } from './wording.js';
 
 export async function run(context: Context): Promise<number> {
   const { args, leases, name, signal } = context;

@@ -1,4 +1,5 @@
 /** Lines for people to type: words as a shell takes them, whatever is in them. Pure. */
+import { plain, steering } from '../owner.js';
 import type { Arguments } from './arguments.js';
 
 /**
@@ -36,8 +37,8 @@ function placeOf(args: Arguments): string[] {
 /** One word. What would steer a terminal is spelt out, by bytes, as in bash, zsh and POSIX.1-2024. */
 export function quoted(word: string): string {
   if (/^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word)) return word; // zsh looks for what follows a first =
-  if (!/\p{Cc}/u.test(word)) return `'${word.replaceAll("'", "'\\''")}'`;
-  const spelt = word.replace(/['\\]/g, '\\$&').replace(/\p{Cc}/gu, bytes);
+  if (word === plain(word)) return `'${word.replaceAll("'", "'\\''")}'`;
+  const spelt = word.replace(/['\\]/g, '\\$&').replace(steering, bytes);
   return `$'${spelt}'`;
 }
 

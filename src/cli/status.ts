@@ -6,12 +6,13 @@ import { onAbort } from '../abort.js';
 import { formatDuration } from '../duration.js';
 import { LockError } from '../errors.js';
 import type { LeaseInfo } from '../lease-info.js';
+import { plain } from '../owner.js';
 import { onFolderChange } from '../store/folder-watch.js';
 import type { Context } from './context.js';
 import { ExitCode, worst } from './exit-codes.js';
 import { failureOf, type Failure } from './failure.js';
 import { screenOn, type Screen } from './screen.js';
-import { endlessMs, infoJson, outcomeJson, plain } from './wording.js';
+import { endlessMs, infoJson, outcomeJson } from './wording.js';
 
 /** Ages and what is left change by themselves. */
 const redrawMs = 1000;

@@ -2,10 +2,11 @@
 import type { LockError } from '../errors.js';
 import type { LeaseInfo } from '../lease-info.js';
 import type { AcquireOptions } from '../lease-options.js';
+import { plain } from '../owner.js';
 import { takeable } from '../staleness.js';
 import type { Context } from './context.js';
 import { ExitCode, UsageError } from './exit-codes.js';
-import { denial, plain } from './wording.js';
+import { denial } from './wording.js';
 
 /** The answer to whoever asked for what somebody else has. @returns the exit code */
 export async function refuse(context: Context, error?: LockError): Promise<number> {

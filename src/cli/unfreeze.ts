@@ -1,7 +1,7 @@
 /** `holdfast unfreeze NAME`: ends a freeze. */
+import { plain } from '../owner.js';
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
-import { plain } from './wording.js';
 
 export async function run(context: Context): Promise<number> {
   const { leases, name } = context;

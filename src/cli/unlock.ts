@@ -1,11 +1,11 @@
 /** `holdfast unlock NAME`: ends a lease; somebody else's only by force. */
 import { LockError } from '../errors.js';
 import type { LeaseInfo } from '../lease-info.js';
-import { defaultOwner } from '../owner.js';
+import { defaultOwner, plain } from '../owner.js';
 import { takeable } from '../staleness.js';
 import type { Context } from './context.js';
 import { errorExitCode, ExitCode, UsageError, worst } from './exit-codes.js';
-import { denial, infoJson, plain } from './wording.js';
+import { denial, infoJson } from './wording.js';
 
 /** What came of one name. */
 interface Outcome {

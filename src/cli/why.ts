@@ -1,11 +1,12 @@
 /** `holdfast why NAME`: all that keeps it from being locked, and what to type next. */
 import { formatDuration } from '../duration.js';
 import type { LeaseInfo } from '../lease-info.js';
+import { plain } from '../owner.js';
 import type { Arguments } from './arguments.js';
 import type { Context } from './context.js';
 import { ExitCode } from './exit-codes.js';
 import { option, typed } from './shell.js';
-import { denial, infoJson, plain } from './wording.js';
+import { denial, infoJson } from './wording.js';
 
 export async function run(context: Context): Promise<number> {
   const { args, leases, name } = context;

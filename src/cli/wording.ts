@@ -1,6 +1,7 @@
 /** How the commands speak of a lease: in a line for people, and as data for programs. Pure. */
 import { formatDuration } from '../duration.js';
 import type { LeaseInfo } from '../lease-info.js';
+import { plain } from '../owner.js';
 import { ExitCode } from './exit-codes.js';
 
 /** Longer than anybody means it: it stands until it is unlocked. */
@@ -66,9 +67,4 @@ export function outcomeJson(
 ): string {
   const head = exitCode === ExitCode.ok ? { ok: true } : { ok: false, exitCode, message };
   return JSON.stringify({ ...head, ...data });
-}
-
-/** Whoever may write a record may write anything into it; it must not steer a terminal. */
-export function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, '�');
 }

@@ -17,7 +17,7 @@ function type(lines: readonly string[]): string {
 
 async function told(t: Test, place: string[], name: string): Promise<string[]> {
   const { out } = await callMain(['why', ...place, '--', name], {});
-  t.notMatch(out, /[\0-\x09\x0b-\x1f\x7f\x80-\x9f]/, 'nothing that steers a terminal');
+  t.notMatch(out, /[\0-\x09\x0b-\x1f\x7f\x80-\x9f\u202A-\u202E]/, 'nothing that steers a terminal');
   return out.split('\n').flatMap((line) => /^ {2}\$ (.*)$/.exec(line)?.[1] ?? []);
 }
 
@@ -28,6 +28,7 @@ const names = [
   'a\nb\\',
   '\u001b[2J',
   '\u009b1m9',
+  'a\u202Eb',
   '=ls',
   '$(ls) `x`',
 ];
