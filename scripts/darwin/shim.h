@@ -1,10 +1,19 @@
 // For check-darwin.sh: macOS's values over musl's headers, which come in first, so that their include
-// guards keep what stands below. A name that differs and is not listed compiles with Linux's value:
+// guards keep what stands below. The C++ headers are Debian's, of which what rests on glibc is taken away. A name that differs and is not listed compiles with Linux's value:
 // a check that passes says nothing of values, nor of how structures are laid out.
 #pragma once
 #ifdef __cplusplus
+#define __GLIBC_PREREQ(major, minor) 0
+#define _GLIBCXX_GTHREAD_USE_WEAK 0
+#define __locale_t locale_t
+enum : unsigned short {
+  _ISupper, _ISlower, _ISalpha, _ISdigit, _ISxdigit, _ISspace,
+  _ISprint, _ISgraph, _ISblank, _IScntrl, _ISpunct, _ISalnum,
+};
 #include <version>
 #undef _GLIBCXX_HAVE_LINUX_FUTEX
+#undef _GLIBCXX_USE_PTHREAD_COND_CLOCKWAIT
+#undef _GLIBCXX_USE_PTHREAD_MUTEX_CLOCKLOCK
 extern "C" {
 #endif
 #include <errno.h>
