@@ -5,6 +5,7 @@
 // default, on macOS SIGURG, which is ignored by default. The disposition is looked at again before
 // every wait: if somebody took it over meanwhile, we move on to another. It is only ever sent to a
 // thread of ours that is inside File::lock, so no other call of the program is interrupted by it.
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -36,6 +37,19 @@ bool claim(int signal) {
   return ::sigaction(signal, &ours, nullptr) == 0;
 }
 
+// Node unloads the library when the last worker thread that had it ends. A handler that stays
+// installed, and a thread that is left to itself, would then run into nothing. On Linux the linker
+// prevents it (-z nodelete in binding.gyp); macOS counts who has opened a library, and we never
+// close.
+void stayLoaded() {
+#ifdef __APPLE__
+  Dl_info own;
+  if (::dladdr(reinterpret_cast<const void*>(&doNothing), &own) != 0) {
+    ::dlopen(own.dli_fname, RTLD_LAZY);
+  }
+#endif
+}
+
 std::mutex signalMutex;
 int claimedSignal = 0;
 
@@ -52,6 +66,7 @@ int wakeSignal() {
     if (claimedSignal == 0 && claim(signal)) claimedSignal = signal;
   }
 #endif
+  if (claimedSignal != 0) stayLoaded();
   return claimedSignal;
 }
 
@@ -214,6 +229,9 @@ Failure Thread::start(void (*run)(void*), void* argument) {
 }
 
 void Thread::join() { ::pthread_join(reinterpret_cast<pthread_t>(handle_), nullptr); }
-void Thread::detach() { ::pthread_detach(reinterpret_cast<pthread_t>(handle_)); }
+void Thread::detach() {
+  stayLoaded();
+  ::pthread_detach(reinterpret_cast<pthread_t>(handle_));
+}
 
 }  // namespace holdfast::os

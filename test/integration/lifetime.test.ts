@@ -63,6 +63,26 @@ await t.test('workers terminated in the midst of their work', async (t) => {
   }
 });
 
+await t.test(
+  'the signal of waiters is handled when the worker that loaded the library is gone',
+  { skip: process.platform === 'win32' ? 'Windows has no signals' : false },
+  async (t) => {
+    const folder = t.testdir();
+    const awaited = join(folder, 'awaited');
+    const mine = await lock(awaited);
+    const child = fork(fixture('worker-only.mjs'), [join(folder, 'held'), awaited], {
+      env,
+      execArgv: [],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    child.once('spawn', () => {
+      child.disconnect(); // which would keep it alive
+    });
+    t.strictSame(await once(child, 'exit'), [0, null]);
+    mine.release();
+  },
+);
+
 await t.test('worker.terminate() ends a lockSync that would take an hour', async (t) => {
   const resource = join(t.testdir(), 'data');
   const held = await lock(resource);
