@@ -36,7 +36,7 @@ const nodeApi = /^(napi|node_api)_/;
 const foreign = {
   // Of these the C library has the two; the others are of the C++ library.
   elf: /^_Z|^uv_|^v8|^__gxx_|^__cxa_(?!finalize$|atexit$)/,
-  pe: /^\?|^uv_|^v8/,
+  pe: /^\?|^_Z|^uv_|^v8/,
   'mach-o': /v8|^uv_|^_ZN?4node/,
 };
 const entryPoints = ['napi_register_module_v1', 'node_api_module_get_api_version_v1'];
@@ -74,6 +74,10 @@ function complaints(path, file) {
     expect(system.delayed.test(library), `needs ${library}`);
   }
   for (const name of found.imports) expect(!foreign[system.format].test(name), `imports ${name}`);
+  // The program that loads it has more than Node-API for the taking: OpenSSL, zlib.
+  for (const name of found.unversioned ?? []) {
+    expect(nodeApi.test(name), `imports ${name}, which is of no library that it needs`);
+  }
   expect(
     found.imports.some((name) => nodeApi.test(name)),
     'imports nothing of Node-API',

@@ -34,8 +34,8 @@ function check(
 }
 
 /** A copy in which one name has become another; they are filled up to the same length. */
-function renamed(from: string, to: string): Buffer {
-  const copy = Buffer.from(good);
+function renamed(from: string, to: string, original = good): Buffer {
+  const copy = Buffer.from(original);
   const at = copy.indexOf(`${from}\0`, 0, 'latin1');
   if (at === -1) throw new Error(`the binary does not hold ${from}`);
   copy.write(to.padEnd(from.length, '_').slice(0, from.length), at, 'latin1');
@@ -93,6 +93,7 @@ await t.test('a wrong file under a right name', linux, (t) => {
     ['a newer glibc', `${host}.glibc.node`, renamed(version, 'GLIBC_2.29'), /needs GLIBC_2\.29?/],
     ['libuv', `${host}.glibc.node`, renamed('napi_create_external', 'uv_run'), /imports uv_run/],
     ['V8', `${host}.glibc.node`, renamed('napi_create_object', '_ZN2v86Obj'), /imports _ZN2v8/],
+    ['OpenSSL', `${host}.glibc.node`, renamed('napi_create_object', 'SSL_new'), /SSL_new_*, which/],
     ['an export more', `${host}.glibc.node`, renamed(entryPoint, 'holdfast'), /exports holdfast/],
     ['too long', `${host}.glibc.node`, Buffer.concat([good, Buffer.alloc(150_000)]), /bytes long/],
   ];
@@ -103,3 +104,22 @@ await t.test('a wrong file under a right name', linux, (t) => {
   }
   t.end();
 });
+
+const windows = 'win32-x64/holdfast.node';
+const theirs = join(packageRoot, 'prebuilds', windows);
+
+await t.test(
+  'what Node has beside Node-API, on Windows',
+  { skip: existsSync(theirs) ? false : 'it has not been built' },
+  (t) => {
+    const built = readFileSync(theirs);
+    t.equal(check(t, { [windows]: built }).code, 0);
+    for (const foreign of ['uv_run', '_ZN2v86Obj']) {
+      const spoilt = renamed('napi_create_object', foreign, built);
+      const { code, output } = check(t, { [windows]: spoilt });
+      t.equal(code, 1);
+      t.match(output, `imports ${foreign}`);
+    }
+    t.end();
+  },
+);

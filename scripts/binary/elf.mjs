@@ -2,10 +2,17 @@
 
 const machines = { 62: 'x64', 183: 'arm64' };
 const sharedObject = 3;
-const section = { symbols: 2, dynamic: 6, dynamicSymbols: 11, versionsNeeded: 0x6ffffffe };
+const section = {
+  symbols: 2,
+  dynamic: 6,
+  dynamicSymbols: 11,
+  versionsNeeded: 0x6ffffffe,
+  versions: 0x6fffffff,
+};
 const needed = 1n; // DT_NEEDED
 const weak = 2; // STB_WEAK
 const nameless = 3; // STT_SECTION
+const anyVersion = 1; // VER_NDX_GLOBAL
 
 export const isElf = (file) => file.readUInt32BE(0) === 0x7f454c46;
 
@@ -20,12 +27,16 @@ export function readElf(file) {
     imports: [],
     exports: [],
     versions: [],
+    unversioned: [],
     stripped: sections.every(({ type }) => type !== section.symbols),
   };
   for (const table of sections) {
     const name = (offset) => text(file, sections[table.link].offset + offset);
     if (table.type === section.dynamic) found.libraries = librariesOf(file, table, name);
-    if (table.type === section.dynamicSymbols) Object.assign(found, symbolsOf(file, table, name));
+    if (table.type === section.dynamicSymbols) {
+      const versions = sections.find(({ type }) => type === section.versions);
+      Object.assign(found, symbolsOf(file, table, name, versions));
+    }
     if (table.type === section.versionsNeeded) found.versions = versionsOf(file, table, name);
   }
   return found;
@@ -53,17 +64,25 @@ function librariesOf(file, { offset, size }, name) {
   return libraries;
 }
 
-/** Weak ones that nobody defines are no imports: they may stay undefined. */
-function symbolsOf(file, { offset, size }, name) {
+/**
+ * Weak ones that nobody defines are no imports: they may stay undefined. Those without a version were
+ * found in no library when the file was linked, if the libraries have versions, as glibc does.
+ */
+function symbolsOf(file, { offset, size }, name, versions) {
   const imports = [];
+  const unversioned = [];
   const exports = [];
   for (let at = offset + 24; at < offset + size; at += 24) {
     if ((file[at + 4] & 15) === nameless) continue;
     const defined = file.readUInt16LE(at + 6) !== 0;
     if (defined) exports.push(name(file.readUInt32LE(at)));
-    else if (file[at + 4] >> 4 !== weak) imports.push(name(file.readUInt32LE(at)));
+    else if (file[at + 4] >> 4 !== weak) {
+      imports.push(name(file.readUInt32LE(at)));
+      const version = versions && file.readUInt16LE(versions.offset + ((at - offset) / 24) * 2);
+      if (version <= anyVersion) unversioned.push(imports.at(-1));
+    }
   }
-  return { imports, exports };
+  return { imports, exports, unversioned };
 }
 
 /** Versions of symbols, "GLIBC_2.17". */

@@ -71,12 +71,12 @@ export function readPe(file) {
 }
 
 /**
- * GNU's linker makes delayed imports, but no directory of them: without one, the names of Node-API
- * are looked for in the whole file.
+ * GNU's linker makes delayed imports, but no directory of them: without one, the names of Node-API,
+ * and those that Node has beside it, are looked for in the whole file.
  */
 function unlisted(file, delayed) {
   if (delayed.length > 0) return [];
-  return file.toString('latin1').match(/\b(napi|node_api)_\w+(?=\0)/g) ?? [];
+  return file.toString('latin1').match(/\b(napi_|node_api_|uv_|_ZNK?2v8)\w+(?=\0)/g) ?? [];
 }
 
 function exportsOf(file, at, place, text) {
