@@ -55,7 +55,8 @@
             "-Wl,-z,relro,-z,now,-z,nodelete",
             "-Wl,--gc-sections",
             "-Wl,--no-undefined-version",
-            "-Wl,--version-script=<(module_root_dir)/native/napi.map",
+            # From build/, where the linker runs: the whole path may have blanks in it.
+            "-Wl,--version-script=../native/napi.map",
           ],
           "libraries": ["-lc", "-lgcc"],
         }],

@@ -1,10 +1,12 @@
 // Package managers that install the packed package, with scripts disabled, and bundlers that build a
-// program which uses it (project/). In each case the program must run, with the binary that is found.
+// program which uses it (project/); once with no binary, which is then built from what was packed. In
+// each case the program must run.
 //
 //   node test/packages/run.mjs [--short]      --short: one of each kind, for the gate
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import Table from 'cli-table3';
@@ -94,7 +96,26 @@ function withEsbuild(format, output) {
   return run(bundling(), `dist/${output}`);
 }
 
+/** What the library tells those for whom there is no binary, in a folder whose name has a blank. */
+function fromSource() {
+  const folder = project('from source');
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], {
+    cwd: folder,
+    env: withoutScripts,
+  });
+  rmSync(join(folder, 'node_modules/holdfast/prebuilds'), { recursive: true });
+  const advice = ['explore', 'holdfast', '--', 'npm', 'run', 'build:native'];
+  // Node's headers without a download, where the running Node carries them.
+  const headers = join(dirname(process.execPath), '..');
+  const local = existsSync(join(headers, 'include/node/node_api.h'));
+  const nodedir = local ? { npm_package_config_node_gyp_nodedir: headers } : {};
+  const compiler = { ...env, ...nodedir, JOBS: 'max' };
+  execFileSync('npm', advice, { cwd: folder, env: compiler, stdio: 'pipe' });
+  return run(folder, 'program.js');
+}
+
 const campaign = {
+  'npm, built from source': fromSource,
   pnpm: () => {
     const folder = project('pnpm');
     run(folder, tool('pnpm/bin/pnpm.cjs'), 'install', '--ignore-scripts', '--prefer-offline');
