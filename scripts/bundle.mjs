@@ -10,7 +10,7 @@
 //
 // It is for the time that a start takes: each of some hundred modules is looked for, read and linked
 // on its own. All lie in lib/ itself, so that src/package-root.ts is right in each.
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -36,10 +36,26 @@ const common = {
   logLevel: 'warning',
 };
 
+// Who imports a name from node:fs gets a module with every name that it exports, and so loads all that
+// they stand for, streams for one. The object itself loads what is asked of it.
+const lazily = {
+  name: 'lazily',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(
+        /^import \{([^}]*)\} from '(node:[^']*)';$/gm,
+        (_, names, from) =>
+          `const {${names.replaceAll(' as ', ': ')}} = process.getBuiltinModule('${from}');`,
+      ),
+    }));
+  },
+};
+
 await build({
   ...common,
   entryPoints: ['lib/index.js', 'lib/etcd.js'],
   chunkNames: 'shared.bundle',
+  plugins: [lazily],
 });
 
 // Nobody debugs into the command, and the tarball is smaller by a tenth.

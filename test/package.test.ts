@@ -301,6 +301,21 @@ await t.test('a CommonJS module requires it', async (t) => {
   t.strictSame(output, expected);
 });
 
+await t.test('it loads no parts of Node that an import does not need', async (t) => {
+  // Streams come with node:fs, for who imports it by name; the name is Node's own, and not documented.
+  const script = `const before = new Set(process.moduleLoadList);
+    const { tryLock } = await import('holdfast');
+    const loaded = process.moduleLoadList.filter((name) => !before.has(name));
+    tryLock('unneeded')?.release();
+    require('fs').writeSync(1, JSON.stringify(loaded));`;
+  const loaded = JSON.parse(await node('-e', `(async () => {${script}})()`)) as string[];
+  t.ok(loaded.includes('NativeModule os'), 'what it does need');
+  t.strictSame(
+    loaded.filter((name) => /stream|crypto|http|net$/.test(name)),
+    [],
+  );
+});
+
 await t.test('its package.json can be asked for, its insides cannot', async (t) => {
   const script = `
     import { createRequire } from 'node:module';
