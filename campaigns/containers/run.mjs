@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { brokenPackage, campaignOptions, readablePackage, testedRoot } from '../campaign.mjs';
+import { believesPids } from '../../test/fixtures/pid-mutant.mjs';
 import { tryNamespaces } from './namespaces.mjs';
 import { tryUsers } from './users.mjs';
 
@@ -50,18 +51,7 @@ function reusePids(root, times) {
 }
 
 try {
-  const broken = brokenPackage({
-    file: 'lib/store/place.js',
-    from: "liveness: found.alive ? 'alive' : 'none',",
-    to: `liveness: (() => {
-      try {
-        process.kill(JSON.parse(found.record).pid, 0);
-        return 'alive';
-      } catch {
-        return 'none';
-      }
-    })(),`,
-  });
+  const broken = brokenPackage(believesPids);
   try {
     const caught = reusePids(broken.root, 2).faults.some((fault) => fault.includes('is denied'));
     console.log(`pids believed: ${caught ? 'caught' : 'NOT caught'}`);

@@ -3,6 +3,7 @@
  * by. Those in `lib/` are changes of the compiled TypeScript, the others of the C++.
  */
 import type { KillerName } from './lease-killers.js';
+import { believesPids } from '../fixtures/pid-mutant.mjs';
 import type { Mutation } from './package-copy.js';
 
 export interface LeaseMutant {
@@ -29,20 +30,7 @@ const noCeiling: Mutation = {
 export const leaseMutants: LeaseMutant[] = [
   {
     name: 'pid liveness',
-    mutations: [
-      {
-        file: place,
-        from: "liveness: found.alive ? 'alive' : 'none',",
-        to: `liveness: (() => {
-                try {
-                    process.kill(JSON.parse(found.record).pid, 0);
-                    return 'alive';
-                } catch {
-                    return 'none';
-                }
-            })(),`,
-      },
-    ],
+    mutations: [believesPids],
     killer: 'a pid that lives again',
   },
   {
