@@ -7,6 +7,10 @@
 # unpacked in the cache and not installed.
 #
 # Usage: guest.sh [OPTIONS OF run.mjs]; GUEST_MINUTES is when the guest is ended, whatever it does.
+if [ "${1-}" = --help ]; then
+  sed -n '2,/^if/s/^# \{0,1\}//p' "$0"
+  exit
+fi
 . "$(dirname "$0")/../../scripts/common.sh"
 
 guest="$CACHE/guest"
