@@ -360,6 +360,38 @@ async function suite(etcd: Etcd): Promise<void> {
     t.equal(await lease.release(), 'released');
   });
 
+  await t.test('a detach that nobody answered', async (t) => {
+    const { prefix, proxies, open, direct } = await setUp(t, etcd);
+    for (const arrives of [true, false]) {
+      for (const verb of ['release', 'renew', 'detach'] as const) {
+        const store = open(600);
+        const grant = await store.tryAcquire(attemptFor(verb, { ttl: 60_000 }));
+        if ('denied' in grant) throw new Error('it is free');
+        for (const proxy of proxies) {
+          const match = (path: string, body: string): boolean =>
+            path === txn && body.includes('request_put');
+          proxy.fate = (path, body) => (match(path, body) ? 'drop' : 'answer');
+          proxy.before = (path, body) =>
+            match(path, body) && !arrives ? new Promise(() => undefined) : Promise.resolve();
+        }
+        const code = 'ERR_LOCK_STORE_UNAVAILABLE';
+        await t.rejects(store.detach(grant, 600_000), { code });
+        for (const proxy of proxies) {
+          proxy.fate = () => 'answer';
+          proxy.before = () => Promise.resolve();
+        }
+        const ttl = (await direct().inspect(verb))?.ttl;
+        t.equal(ttl, arrives ? 600_000 : 60_000, arrives ? 'it was done' : 'it was not done');
+        let last = grant;
+        if (verb === 'renew') t.equal(await store.renew(grant), ttl, 'it is ours');
+        if (verb === 'detach') last = await store.detach(grant, 300_000);
+        t.equal(last.token, grant.token);
+        t.equal(await store.release(last), true, `${verb}: it was ours to the end`);
+        t.equal(await etcd.count(`${prefix}/line/${verb}/`), 0);
+      }
+    }
+  });
+
   await t.test('9. the watch is cut, again and again', async (t) => {
     const { prefix, proxies, open } = await setUp(t, etcd);
     const [one, other] = [new Leases({ store: open() }), new Leases({ store: open() })];

@@ -58,10 +58,8 @@ export const valueIs = (key: string, value: string): Compare => ({
 });
 /** None that begins so was created before; of an empty range etcd says that it was at 0. */
 export const noneBefore = (prefix: string, revision?: string): Compare => ({
-  ...range(prefix),
-  ...(revision === undefined
-    ? { ...equal, target: 'CREATE', create_revision: '0' }
-    : { target: 'CREATE', result: 'GREATER', create_revision: String(BigInt(revision) - 1n) }),
+  ...{ ...range(prefix), target: 'CREATE', result: revision === undefined ? 'EQUAL' : 'GREATER' },
+  create_revision: String(BigInt(revision ?? 1) - 1n),
 });
 
 export const put = (key: string, value: Buffer | string, lease = '0'): Operation => ({
@@ -69,19 +67,13 @@ export const put = (key: string, value: Buffer | string, lease = '0'): Operation
 });
 export const get = (key: string): Operation => ({ request_range: { key: base64(key) } });
 export const remove = (key: string): Operation => ({ request_delete_range: { key: base64(key) } });
-const one = { limit: '1', sort_target: 'CREATE' };
 /** The oldest of them. */
-export const first = (prefix: string): Operation => ({
-  request_range: { ...range(prefix), ...one, sort_order: 'ASCEND' },
+export const first = (prefix: string, order: object = { sort_order: 'ASCEND' }): Operation => ({
+  request_range: { ...range(prefix), limit: '1', sort_target: 'CREATE', ...order },
 });
-/** The youngest of those that are older; by default: of all. */
-export const lastBefore = (prefix: string, revision?: string): Operation => {
-  // 0 is no limit.
-  const max_create_revision = String(BigInt(revision ?? 1) - 1n);
-  return {
-    request_range: { ...range(prefix), ...one, max_create_revision, sort_order: 'DESCEND' },
-  };
-};
+/** The youngest of those that are older; by default of all, for 0 is no limit. */
+export const lastBefore = (prefix: string, revision = '1'): Operation =>
+  first(prefix, { sort_order: 'DESCEND', max_create_revision: String(BigInt(revision) - 1n) });
 
 /** Milliseconds by the clock of the holders of such leases: the servers do not sleep with this host. */
 export function now(): number {

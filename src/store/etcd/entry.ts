@@ -42,8 +42,10 @@ export interface Placed extends Pick<KeyValue, 'key' | 'created' | 'modified'> {
 export class EtcdGrant extends RecordGrant {
   /** The call that releases it, until it is answered. */
   releasing: string | undefined;
+  /** What a detach makes of it, until it is known whether it did. */
+  detaching: Placed | undefined;
 
-  constructor(readonly placed: Placed) {
+  constructor(public placed: Placed) {
     super(placed.record, placed.token, placed.term.since);
   }
 

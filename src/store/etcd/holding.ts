@@ -4,13 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { LockError } from '../../errors.js';
 import { wallClock } from '../../now.js';
 import { adoptable, detachedRecord, type Adoptable } from '../grant.js';
-import { get, modifiedIs, now, put, remove, unlessOver } from './client.js';
-import { EtcdGrant, encodeEntry, isBroken } from './entry.js';
+import { get, modifiedIs, now, put, remove, unlessOver, type Client } from './client.js';
+import { EtcdGrant, encodeEntry, isBroken, type Placed } from './entry.js';
 import type { Ground } from './ground.js';
 
 /** Another TTL from now on, in milliseconds. */
 export async function renew({ client, transport }: Ground, own: EtcdGrant): Promise<number> {
-  const { key, modified, term } = own.placed;
+  const { key, modified, term } = await settle(client, own);
   const timeout = Math.min(transport.timeout, term.ttl / 2);
   for (;;) {
     const { ttl, raftTerm } = await client.keepAlive(term.id, { timeout });
@@ -31,7 +31,7 @@ export async function renew({ client, transport }: Ground, own: EtcdGrant): Prom
  * arrives twice finds its own, and one whose answer was lost is known when it is asked for again.
  */
 export async function release({ client, root }: Ground, own: EtcdGrant): Promise<boolean> {
-  const { key, modified, term } = own.placed;
+  const { key, modified, term } = await settle(client, own);
   const call = (own.releasing ??= randomUUID());
   const mark = `${root}released/${own.id}`;
   const outcome = await client
@@ -44,22 +44,30 @@ export async function release({ client, root }: Ground, own: EtcdGrant): Promise
 
 /** The same key, by a lease of etcd that lasts as long as is said. */
 export async function detach({ client }: Ground, own: EtcdGrant, ttl: number): Promise<EtcdGrant> {
-  const { key, modified, term } = own.placed;
+  const { key, modified, record: attached } = await settle(client, own);
   for (;;) {
-    const longer = await client.grant(ttl);
-    const { record, bytes } = detachedRecord(own.placed.record, longer.ttl, wallClock());
-    const writes = [put(key, encodeEntry('held', bytes), longer.id)];
-    const unchanged = [modifiedIs(key, modified)];
-    // Without an answer the key may live by it already, so it is not ended then.
-    const outcome = await client.transact(unchanged, writes, [get(key)]).catch(unlessOver);
-    if (outcome === undefined) continue; // it was over before it was of use: this process stood still
-    const stands = outcome.found[0]?.[0];
-    const ours = stands?.lease === longer.id && !isBroken(stands); // the answer was lost
-    const moved = outcome.succeeded ? outcome.revision : ours ? stands.modified : undefined;
-    void client.drop(moved === undefined ? longer.id : term.id);
-    if (moved === undefined) throw own.lost;
-    return new EtcdGrant({ ...own.placed, record, modified: moved, term: longer });
+    const term = await client.grant(ttl);
+    const { record, bytes } = detachedRecord(attached, term.ttl, wallClock());
+    const write = put(key, encodeEntry('held', bytes), term.id);
+    own.detaching = { ...own.placed, record, term };
+    const outcome = await client.transact([modifiedIs(key, modified)], [write]).catch(unlessOver);
+    const placed = await settle(client, own); // for the answer may be that to its double
+    if (placed.term === term) return new EtcdGrant(placed);
+    if (outcome !== undefined) throw own.lost;
+    // It was over before it was of use: this process stood still.
   }
+}
+
+/** Where it stands: a detach that nobody answered may have been done. */
+async function settle(client: Client, own: EtcdGrant): Promise<Placed> {
+  const { detaching: longer, placed } = own;
+  if (longer === undefined) return placed;
+  const stands = (await client.transact([], [get(longer.key)])).found[0]?.[0];
+  const ours = stands?.lease === longer.term.id && !isBroken(stands);
+  if (ours) own.placed = { ...longer, modified: stands.modified };
+  own.detaching = undefined;
+  void client.drop((ours ? placed : longer).term.id);
+  return own.placed;
 }
 
 /** A detached lease that was granted elsewhere. */
