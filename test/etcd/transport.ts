@@ -47,6 +47,15 @@ void t.test('nobody lets us in', async (t) => {
   transport.close();
 });
 
+void t.test('one who is stopped is not waited for to let us in', async (t) => {
+  const silent = await serve(t, () => undefined);
+  const well = await serve(t, (_, answer) => answer.end('{"token":"1"}'));
+  const transport = new Transport({ endpoints: [silent, well], auth, timeout: 60_000 });
+  // As a renewal of a short lease, which has less time than others.
+  t.match(await transport.ask('/v3/kv/txn', {}, { timeout: 3000 }), { token: '1' });
+  transport.close();
+});
+
 void t.test('a stream goes along when an endpoint is left', async (t) => {
   const silent = await serve(t, () => undefined);
   const other = await serve(t, (_, answer) => answer.end('{}'));

@@ -172,12 +172,14 @@ export class Transport {
 
   /**
    * For the next endpoint, unless somebody else found out before. A stream goes along: of itself it would
-   * never tell that nobody is at its other end, or one who is stopped.
+   * never tell that nobody is at its other end, or one who is stopped. Nor does anybody wait any longer
+   * for a token from there.
    */
   #leave(at: number): void {
     if (this.#at !== at || this.#endpoints.length === 1) return;
     this.#at = (at + 1) % this.#endpoints.length;
     this.#stream?.destroy();
+    this.#token = undefined;
   }
 
   #unavailable(failures: ReadonlyMap<number, NodeJS.ErrnoException>): LockError {
