@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 
 import { Client } from '../../lib/store/etcd/client.js';
 import { EtcdStore } from '../../lib/store/etcd/etcd-store.js';
+import type { EtcdTls } from '../../lib/etcd.js';
 import { refusalIn } from '../../lib/store/etcd/refusal.js';
 import { Transport } from '../../lib/store/etcd/transport.js';
 
@@ -209,6 +210,14 @@ void t.test('ports', (t) => {
   for (const wrong of ['http://:word@etcd', 'http://etcd/path', 'http://etcd?x', 'ftp://etcd']) {
     t.throws(() => new EtcdStore({ endpoints: wrong }), TypeError, wrong);
   }
+  t.end();
+});
+
+void t.test('TLS where there is none', (t) => {
+  const open = (tls: EtcdTls) => (): EtcdStore => new EtcdStore({ endpoints: 'http://etcd', tls });
+  t.throws(open({ ca: 'a certificate' }), { name: 'TypeError', message: /https/ });
+  t.doesNotThrow(open({}));
+  t.doesNotThrow(open({ ca: undefined }));
   t.end();
 });
 

@@ -36,7 +36,7 @@ export function checkOptions(options: unknown): asserts options is EtcdOptions {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object');
   const given = options as Record<string, unknown>;
   const { endpoints, prefix = 'holdfast', auth, tls = {}, timeout = 5000 } = given;
-  endpointsOf(endpoints);
+  const [url] = endpointsOf(endpoints);
   if (typeof prefix !== 'string' || noPrefix.test(prefix)) throw wrongType('prefix', prefixForm);
   if (auth !== undefined) {
     const { user, password } = (auth ?? {}) as Record<string, unknown>;
@@ -44,6 +44,9 @@ export function checkOptions(options: unknown): asserts options is EtcdOptions {
     if (typeof password !== 'string') throw wrongType('auth.password', 'a string');
   }
   if (typeof tls !== 'object' || tls === null) throw wrongType('tls', 'an object');
+  // Or what is meant to be secret would be sent for all to read.
+  if (url?.protocol === 'http:' && Object.values(tls).some(Boolean))
+    throw new TypeError('tls needs https endpoints');
   if (checkTimeout(timeout) === 0) throw new RangeError('timeout must be above 0 ms');
 }
 
