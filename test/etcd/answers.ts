@@ -271,6 +271,25 @@ async function suite(etcd: Etcd): Promise<void> {
     }
   });
 
+  await t.test('a lease that somebody has begun to break is adopted by nobody', async (t) => {
+    const { prefix, proxies, open, direct } = await setUp(t, etcd);
+    const store = direct();
+    const attempt = attemptFor('name', { ttl: 60_000, detached: true });
+    const grant = await store.tryAcquire(attempt);
+    if ('denied' in grant) throw new Error('it is free');
+    for (const proxy of proxies) {
+      proxy.before = (path) =>
+        path === `${lease}revoke` ? new Promise(() => undefined) : Promise.resolve();
+    }
+    const code = 'ERR_LOCK_STORE_UNAVAILABLE';
+    await t.rejects(open(600).break('name', { by: attempt.by }), { code });
+    t.equal(await etcd.count(`${prefix}/line/name/`), 1, 'who broke it died in the midst');
+    const { id, token } = grant;
+    await t.rejects(store.adopt('name', id, token), { code: 'ERR_LOCK_NOT_FOUND' });
+    await t.rejects(store.renew(grant), { code: 'ERR_LOCK_LOST' });
+    t.equal(await store.release(grant), false);
+  });
+
   await t.test('questions that arrive once more, after a break', async (t) => {
     const { prefix, proxies, open, direct } = await setUp(t, etcd);
     const asked: [path: string, body: string][] = [];

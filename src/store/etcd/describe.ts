@@ -57,9 +57,8 @@ export async function* describeAll(
   }
 }
 
-async function leftOf({ client }: Ground, { lease }: KeyValue): Promise<number> {
-  return (await client.timeLeft(lease))?.leftMs ?? 0;
-}
+const leftOf = async ({ client }: Ground, { lease }: KeyValue): Promise<number> =>
+  (await client.timeLeft(lease))?.leftMs ?? 0;
 
 async function freezeOf(ground: Ground, key: KeyValue): Promise<ActiveFreeze> {
   const parsed = parseFreeze(key.value);

@@ -78,12 +78,11 @@ export async function adopt(ground: Ground, which: Adoptable): Promise<EtcdGrant
   const { head } = await ground.look(name);
   if (head === undefined) throw none;
   const { word, parsed } = await ground.entry(head);
-  if (word === 'waiting') throw none;
-  const record = adoptable(parsed, which);
+  if (word === 'waiting' || isBroken(head)) throw none;
   const left = await ground.client.timeLeft(head.lease);
   if (left === undefined) throw none;
   const { leftMs, grantedMs: ttl } = left;
   const term = { id: head.lease, ttl, since: since - (ttl - leftMs) };
-  const lives = { ...record, ttl, expires: Date.now() + leftMs };
-  return new EtcdGrant({ ...head, token, record: lives, term });
+  const record = { ...adoptable(parsed, which), ttl, expires: Date.now() + leftMs };
+  return new EtcdGrant({ ...head, token, record, term });
 }

@@ -57,9 +57,8 @@ export async function breakLease(
   }
 }
 
-async function isThere(client: Client, key: string): Promise<boolean> {
-  return !(await client.transact([modifiedIs(key, '0')], [])).succeeded;
-}
+const isThere = async (client: Client, key: string): Promise<boolean> =>
+  !(await client.transact([modifiedIs(key, '0')], [])).succeeded;
 
 /** Nobody new is granted the name for so long. */
 export async function freeze(ground: Ground, name: string, ttl: number, by: Owner): Promise<void> {
