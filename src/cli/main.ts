@@ -65,7 +65,8 @@ async function dispatch(
     import('./context.js'),
     changes ? import('./audited.js') : undefined,
   ]);
-  const store = args.flag('help') ? undefined : await openStore(args, around.env);
+  const placeless = spec.placeless === true || args.flag('help');
+  const store = placeless ? undefined : await openStore(args, around.env);
   const about = args.flag('help') ? { ...args, operands: [name] } : args;
   const context = new Context(about, signal, around, store);
   return log === undefined ? run(context) : log.audited(name, context, run);

@@ -28,6 +28,8 @@ export interface CommandSpec {
   readonly values?: () => readonly string[];
   /** For programs; no help tells of it. */
   readonly hidden?: boolean;
+  /** It has nothing to do with leases: it does not matter where they are said to be. */
+  readonly placeless?: boolean;
 }
 
 export const json: OptionSpec = { text: 'print JSON, one object' };

@@ -84,6 +84,14 @@ await t.test('nothing at all is told what there is, on stderr', async (t) => {
   t.match(err, /^Usage: holdfast COMMAND/);
 });
 
+await t.test('a store of no known form is told by those that are about leases', async (t) => {
+  const env = { HOLDFAST_STORE: 'redis://here' };
+  for (const words of [['version'], ['help'], ['completion', 'bash'], ['demo', '--help']]) {
+    t.match(await callMain(words, env), { code: 0, err: '' }, words.join(' '));
+  }
+  t.match(await callMain(['status'], env), { code: 64, err: /a store is etcd:/ });
+});
+
 await t.test('options stand before or after the command and the name', async (t) => {
   const folder = t.testdir();
   const orders = [
