@@ -52,7 +52,7 @@ async function examine({ args, signal }: Context, root: string): Promise<Diagnos
     return found;
   } catch (error) {
     if (signal.aborted) throw error;
-    const remedy = 'make the folder writable, or set HOLDFAST_ROOT to another';
+    const remedy = 'make it a folder that you may write to, or set HOLDFAST_ROOT to another';
     return [{ check: 'folder', ...failed(error), remedy }];
   } finally {
     if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });

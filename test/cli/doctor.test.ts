@@ -88,6 +88,9 @@ await t.test('a lock that does not exclude is found', async (t) => {
 await t.test('a folder that cannot be used', async (t) => {
   const file = join(t.testdir({ file: '' }), 'file');
   const ended = await runProgram(['doctor'], { HOLDFAST_ROOT: file });
-  t.match(ended, { code: 1, out: /^fail +folder +E\w+: .*\n +make the folder writable/ });
+  t.match(ended, {
+    code: 1,
+    out: /^fail +folder +E\w+: .*\n +make it a folder that you may write to/,
+  });
   rmSync(file);
 });
