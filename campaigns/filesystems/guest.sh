@@ -33,7 +33,7 @@ fetch_system() {
 make_initrd() {
   local root
   root="$(mktemp -d)"
-  mkdir "$root"/{bin,modules,proc,sys,dev,host,memory,root}
+  mkdir "$root"/{bin,modules,proc,sys,dev,host,memory,system}
   cp /bin/busybox "$root/bin/"
   install -m 755 campaigns/filesystems/guest-init "$root/init"
   for module in virtio_pci 9pnet_virtio 9p overlay; do
@@ -54,7 +54,7 @@ release="${release#vmlinuz-}"
 make_initrd
 
 cat > "$guest/run" << EOF
-export HOME=/root TMPDIR=/mnt PATH="$(dirname "$(command -v node)"):$system/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
+export HOME=/mnt TMPDIR=/mnt PATH="$(dirname "$(command -v node)"):$system/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 cd "$PWD"
 mkdir -p /lib/modules
 mount --bind "$system/lib/modules" /lib/modules

@@ -28,7 +28,7 @@ export interface CommandSpec {
   readonly values?: () => readonly string[];
   /** For programs; no help tells of it. */
   readonly hidden?: boolean;
-  /** It has nothing to do with leases: it does not matter where they are said to be. */
+  /** Where leases are said to be does not matter to it, or it looks for that itself. */
   readonly placeless?: boolean;
 }
 

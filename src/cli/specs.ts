@@ -231,6 +231,7 @@ export const specs: readonly CommandSpec[] = [
     name: '__complete',
     usage: '-- WORD...',
     summary: 'print what may stand in place of the last word',
+    placeless: true,
     options: {},
     operands: [0, 0],
     command: true,
