@@ -4,6 +4,8 @@
  *
  * Each figure is of one process. What a disk takes to sync is in all of them; on loopback the network
  * is in none.
+ *
+ * With three nodes it also measures for how long nobody is granted anything after the leader was killed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,6 +34,7 @@ try {
   await pairs(open());
   await handOver(open(), open());
   await crowd(open());
+  if (nodes > 2) await failOver(open());
 } finally {
   await Promise.all(servers.map(end));
   rmSync(folder, { recursive: true, force: true });
@@ -86,6 +89,43 @@ async function crowd(leases) {
   await Promise.all(waits);
   show('200 in line beside them, each', took);
   await Promise.all(held.map((lease) => lease.release()));
+}
+
+/** For so long after its leader was killed a cluster grants nothing. */
+async function failOver(leases) {
+  const took = [];
+  while (took.length < 50) {
+    await (await leases.acquire('pair', { ttl, timeout: 60_000 })).release();
+    const leader = await whoLeads();
+    await end(servers[leader]);
+    const began = performance.now();
+    await (await granted(leases)).release();
+    took.push(performance.now() - began);
+    await start(leader);
+  }
+  show('the next grant after the leader was killed', took);
+}
+
+async function granted(leases) {
+  for (;;) {
+    try {
+      return await leases.acquire('pair', { ttl });
+    } catch (error) {
+      if (error.code !== 'ERR_LOCK_STORE_UNAVAILABLE') throw error;
+    }
+  }
+}
+
+async function whoLeads() {
+  for (;;) {
+    for (const node of servers.keys()) {
+      const asked = { method: 'POST', body: '{}' };
+      const answer = await fetch(`${url(node, 0)}/v3/maintenance/status`, asked);
+      const { header, leader } = await answer.json();
+      if (leader === header.member_id) return node;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 function show(what, took, more = '') {
