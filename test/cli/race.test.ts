@@ -10,9 +10,9 @@ import t, { type Test } from 'tap';
 
 import { Leases } from '../../lib/index.js';
 import { commandEnv, programCommand, type Ended } from '../helpers/cli.js';
+import { full } from '../helpers/counting.js';
 import { mutateLibrary } from '../helpers/package-copy.js';
 
-const full = process.env['HOLDFAST_FULL'] === '1';
 const barrier = fileURLToPath(new URL('../fixtures/barrier.mjs', import.meta.url));
 
 interface Racer {

@@ -50,7 +50,7 @@ void t.test('nobody lets us in', async (t) => {
 
 void t.test('one who is stopped is not waited for to let us in', async (t) => {
   const silent = await serve(t, () => undefined);
-  const well = await serve(t, (_, answer) => answer.end('{"token":"1"}'));
+  const well = await serve(t, (_, answer) => answer.end(said({ token: '1' })));
   const transport = new Transport({ endpoints: [silent, well], auth, timeout: 60_000 });
   // As a renewal of a short lease, which has less time than others.
   t.match(await transport.ask('/v3/kv/txn', {}, { timeout: 3000 }), { token: '1' });
@@ -59,7 +59,7 @@ void t.test('one who is stopped is not waited for to let us in', async (t) => {
 
 void t.test('a stream goes along when an endpoint is left', async (t) => {
   const silent = await serve(t, () => undefined);
-  const other = await serve(t, (_, answer) => answer.end('{}'));
+  const other = await serve(t, (_, answer) => answer.end(said()));
   const transport = new Transport({ endpoints: [silent, other], timeout: 5000 });
   const lines = transport.watch({}, new AbortController().signal);
   const ended = t.rejects(lines.next());
@@ -71,7 +71,7 @@ void t.test('who is let in no more asks for a new token when a stream has ended'
   const tokens: unknown[] = [];
   let given = 0;
   const endpoints = await serve(t, ({ url, headers }, answer) => {
-    if (url === '/v3/auth/authenticate') answer.end(JSON.stringify({ token: `${++given}` }));
+    if (url === '/v3/auth/authenticate') answer.end(said({ token: `${++given}` }));
     // As etcd 3.4 answers to a token that is over.
     else answer.end('{"result":{"created":true,"canceled":true}}\n');
     if (url === '/v3/watch') tokens.push(headers.authorization);
@@ -85,14 +85,19 @@ void t.test('who is let in no more asks for a new token when a stream has ended'
   t.strictSame(tokens, ['1', '2']);
 });
 
-/** An answer as etcd gives it that says no. */
+/** An answer as etcd gives it. */
+function said(more: object = {}): string {
+  return JSON.stringify({ header: {}, ...more });
+}
+
+/** One that says no. */
 function no(answer: ServerResponse, status: number, grpcCode: number, message: string): void {
   answer.writeHead(status).end(JSON.stringify({ error: message, code: grpcCode, message }));
 }
 
-function refusing(...said: [status: number, grpcCode: number, message: string]): RequestListener {
+function refusing(...what: [status: number, grpcCode: number, message: string]): RequestListener {
   return (_, answer) => {
-    no(answer, ...said);
+    no(answer, ...what);
   };
 }
 
@@ -100,10 +105,12 @@ void t.test("what is one node's own state another is asked about, once", async (
   const refusals: [string, RequestListener][] = [
     ['no gateway', (_, answer) => answer.writeHead(404).end('404 page not found')],
     ['another program', (_, answer) => answer.end('<html>')],
+    ['another that speaks JSON', (_, answer) => answer.end('{}')],
+    ['an answer that is nothing', (_, answer) => answer.end('null')],
     ['another version', refusing(501, 12, 'unknown method')],
     ['damaged data', refusing(500, 15, 'etcdserver: corrupt cluster')],
   ];
-  const well = await serve(t, (_, answer) => answer.end('{"fine":true}'));
+  const well = await serve(t, (_, answer) => answer.end(said({ fine: true })));
   for (const [what, refuse] of refusals) {
     let asked = 0;
     const ill = (): Promise<string> =>
@@ -112,7 +119,7 @@ void t.test("what is one node's own state another is asked about, once", async (
         refuse(question, answer);
       });
     const helped = new Transport({ endpoints: [await ill(), well] });
-    t.strictSame(await helped.ask('/v3/kv/txn', {}), { fine: true }, what);
+    t.strictSame(await helped.ask('/v3/kv/txn', {}), { header: {}, fine: true }, what);
     t.equal(asked, 1);
     const nowhere = new Transport({ endpoints: [await ill(), await ill()], timeout: 600_000 });
     await t.rejects(nowhere.ask('/v3/kv/txn', {}), { code }, `${what}, everywhere`);
@@ -160,9 +167,9 @@ void t.test(
     const waiting: ServerResponse[] = [];
     const endpoints = await serve(t, ({ url, headers }, answer) => {
       if (url === '/v3/auth/authenticate') {
-        answer.end(JSON.stringify({ token: `${++logins}` }));
+        answer.end(said({ token: `${++logins}` }));
       } else if (headers.authorization !== '1') {
-        answer.end('{}');
+        answer.end(said());
         // Others are told of the old one only now that there is a new one.
         const late = waiting.shift();
         if (late !== undefined) no(late, 401, 16, 'etcdserver: invalid auth token');

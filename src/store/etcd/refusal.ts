@@ -40,13 +40,15 @@ const gatewayIsOff =
 /** Undefined: the answer is no refusal. */
 export function refusalIn(path: string, status: number, text: string): Refusal | undefined {
   const { error, ...outer } = fieldsOf(text);
-  if (status === 200 && error === undefined) return undefined;
+  // Each answer has a header, which says who gave it; one in lines is wrapped.
+  const answer = Object(outer['result'] ?? outer) as object;
+  if (status === 200 && error === undefined && 'header' in answer) return undefined;
   // An answer in lines wraps what went wrong: the gateway of etcd 3.6 as it is, those before by other names.
   const inner = typeof error === 'object' ? (error as Record<string, unknown>) : {};
   const code = outer['code'] ?? inner['grpc_code'] ?? inner['code'];
   if (code === undefined && status === 404) return new Refusal(gatewayIsOff, 'here');
   const said = outer['message'] ?? inner['message'] ?? error;
-  const message = `${typeof said === 'string' ? said : `HTTP status ${status}`} (${path})`;
+  const message = `${typeof said === 'string' ? said : `not etcd, HTTP status ${status}`} (${path})`;
   if (message.includes('auth store is old')) return new Refusal(message, 'unknown user');
   // The same code says of a password that there are no users.
   if (code === 9 && path === '/v3/lease/grant') return new Refusal(message, 'exists');
@@ -62,10 +64,8 @@ export function timeOut(path: string, ms: number): Error {
 
 function fieldsOf(text: string): Record<string, unknown> {
   try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
+    return Object(JSON.parse(text)) as Record<string, unknown>;
   } catch {
-    // Not JSON: not etcd.
+    return {};
   }
-  return { error: 'not the answer of etcd' };
 }
