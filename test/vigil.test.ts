@@ -5,13 +5,23 @@ import t from 'tap';
 
 import { Bell } from '../lib/bell.js';
 import { verdict } from '../lib/staleness.js';
+import { FileGrant } from '../lib/store/file-grant.js';
+import { FileStore } from '../lib/store/file-store.js';
 import { Place, type View } from '../lib/store/place.js';
 import { Sightings } from '../lib/store/sightings.js';
 import { Vigil } from '../lib/store/vigil.js';
+import type { Attempt } from '../lib/store/store.js';
 import { detached, someRecord } from './helpers/records.js';
 
 /** Longer than any test waits. */
 const farOff = 1_000_000;
+
+/** Nothing but a ring ends its wait. */
+class PatientBell extends Bell {
+  override wait(): Promise<void> {
+    return super.wait(farOff);
+  }
+}
 
 function heldElsewhere(place: Place): View {
   const record = { state: 'valid', record: detached(someRecord) } as const;
@@ -41,4 +51,57 @@ await t.test('what ends before anybody watches is not slept through', async (t) 
   rmSync(join(folder, 'a.lock'));
   await sleep;
   vigil.end();
+});
+
+await t.test('what a holder leaves behind is presumed, and compared', async (t) => {
+  const dir = t.testdir();
+  const store = new FileStore({ dir });
+  const files = { base: join(dir, 'a'), mode: 0o600, allowNetwork: false };
+  const place = new Place('a', files, undefined, new Sightings());
+  const by = {
+    owner: 'test',
+    pid: process.pid,
+    startedAt: undefined,
+    host: 'here',
+    command: 'test',
+  };
+  let attempts = 0;
+  const attempt = (): Attempt => {
+    const id = String(++attempts).padStart(32, '0');
+    return { id, name: 'a', ttl: null, detached: false, durable: false, by };
+  };
+  const granted = async (presumed?: View): Promise<FileGrant> => {
+    const outcome = await place.attempt(attempt(), undefined, presumed);
+    if (!(outcome instanceof FileGrant)) throw new Error('it was not granted');
+    return outcome;
+  };
+  /** How it was seen, while it was held; and is left after this end, which a vigil waited for. */
+  const afterEnd = async (end: () => unknown): Promise<View | undefined> => {
+    const seen = await place.attempt(attempt());
+    if (seen instanceof FileGrant) throw new Error('nobody held it');
+    const bell = new PatientBell();
+    const vigil = new Vigil(place, bell);
+    t.equal(vigil.leftBehind(seen), undefined, 'it lives');
+    const slept = vigil.sleep(seen, new AbortController().signal);
+    await new Promise((resolve) => setImmediate(resolve)); // it waits in the kernel by then
+    await end();
+    await slept;
+    const left = vigil.leftBehind(seen);
+    t.equal(vigil.leftBehind(seen), undefined, 'no other end was heard');
+    vigil.end();
+    return left;
+  };
+  const first = await granted();
+  t.equal(await afterEnd(() => store.release(first)), undefined, 'it was given back');
+  const second = await granted();
+  const dead = await afterEnd(() => second.close());
+  t.match(dead, { judgement: { state: 'dead', record: { id: second.id } } });
+  const third = await granted(dead);
+  t.match(third.previous, { token: second.token, end: 'crashed' });
+  const late = await place.attempt(attempt(), undefined, dead);
+  t.match(late, { judgement: { state: 'held', record: { id: third.id } } }, 'it was taken since');
+  t.equal(await store.release(third), true);
+  const fourth = await granted(dead);
+  t.match(fourth.previous, { token: third.token, end: 'released' }, 'it was given back since');
+  t.equal(await store.release(fourth), true);
 });

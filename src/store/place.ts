@@ -72,14 +72,18 @@ export class Place {
     }
   }
 
-  /** Takes the lease if it can be taken; else what is in the way. */
-  async attempt(attempt: Attempt, patience?: Patience): Promise<FileGrant | View> {
+  /**
+   * Takes the lease if it can be taken; else what is in the way. `presumed`: what is there in all
+   * likelihood, and can be taken; by default nothing is. Who is wrong there takes nothing, and sees what
+   * is there.
+   */
+  async attempt(attempt: Attempt, patience?: Patience, presumed?: View): Promise<FileGrant | View> {
     const attach = !attempt.detached;
     const durable = attempt.durable || attempt.detached;
     const handle = takeHandle();
     let live: Handle | undefined;
-    let expect: Expectation = { record: 'absent', freeze: null };
-    let stale: View | undefined;
+    let stale = presumed;
+    let expect = stale === undefined ? nothing : expectation(stale);
     try {
       for (;;) {
         const since = this.time(attempt.detached);
@@ -142,6 +146,8 @@ export class Place {
     return { previous, broken: this.info(stale) };
   }
 }
+
+const nothing: Expectation = { record: 'absent', freeze: null };
 
 /** Exactly what was judged; the freeze too, which may be one that is over. */
 export function expectation({ found, judgement }: View): Expectation {

@@ -13,6 +13,7 @@ import { basename, dirname } from 'node:path';
 import type { Bell } from '../bell.js';
 import { KernelWait } from '../kernel-wait.js';
 import {
+  addon,
   dropHandle,
   isFailure,
   Outcome,
@@ -31,6 +32,8 @@ export class Vigil {
   /** The wait for a holder's end, and whose. */
   #wait: KernelWait | undefined;
   #holder: Buffer | undefined;
+  /** A holder has ended. */
+  #ended = false;
   #unwatch: (() => void) | undefined;
 
   constructor(place: Place, bell: Bell) {
@@ -48,6 +51,20 @@ export class Vigil {
       return; // it may have been released since it was seen, and before anybody watched
     }
     await this.#bell.wait(view.judgement.lookAgainMs ?? 0);
+  }
+
+  /**
+   * The lease as a holder leaves it that was seen alive, and has died since; undefined if no end was heard
+   * since this was asked last, or if the record is gone: then it was given back. A presumption, which saves a
+   * look under the guard, where it is compared.
+   */
+  leftBehind({ found }: View): View | undefined {
+    const heard = this.#ended;
+    this.#ended = false;
+    const record = `${this.#place.files.base}.lock`;
+    if (!heard || addon.identify(record, false) === undefined) return undefined;
+    const view = this.#place.judge({ ...found, alive: false });
+    return takeable(view.judgement.state) ? view : undefined;
   }
 
   end(): void {
@@ -88,7 +105,9 @@ export class Vigil {
       if (isFailure(wait) || !wait.expected) return;
       const { handle: over, outcome } = wait.collect();
       returnHandle(over);
-      if (outcome === Outcome.granted) this.#bell.ring();
+      if (outcome !== Outcome.granted) return;
+      this.#ended = true;
+      this.#bell.ring();
     });
     return isFailure(wait) ? undefined : wait;
   }

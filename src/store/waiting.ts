@@ -12,7 +12,7 @@ import { Bell } from '../bell.js';
 import { LockError } from '../errors.js';
 import { takeable } from '../staleness.js';
 import { FileGrant } from './file-grant.js';
-import type { Place } from './place.js';
+import type { Place, View } from './place.js';
 import type { Attempt, Waiting } from './store.js';
 import { exists, leave, pass, passNow, turnstile } from './turnstile.js';
 import { Vigil } from './vigil.js';
@@ -63,11 +63,14 @@ async function watch(place: Place, attempt: Attempt, waiting: Waiting): Promise<
   const bell = new Bell();
   const vigil = new Vigil(place, bell);
   const unlisten = onAbort(signal, bell.ring);
+  let seen: View | undefined;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const outcome = await unlessBusy(place.attempt(attempt, { signal }), signal);
+      const left = seen && vigil.leftBehind(seen);
+      const outcome = await unlessBusy(place.attempt(attempt, { signal }, left), signal);
       if (outcome instanceof FileGrant) return outcome;
+      seen = outcome;
       if (outcome === undefined) continue; // it has waited, for the guard
       denied?.(place.info(outcome));
       await unlessBusy(vigil.sleep(outcome, signal), signal);
