@@ -64,10 +64,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(128 + constants.signals[signal]));
 }
 
+const machine = describeMachine(folder); // first: a compiler is a load of its own
 const floor = compileFloor(folder);
 const contenders = await findContenders();
 const about = {
-  machine: describeMachine(folder),
+  machine,
   versions: describeVersions(floor.compiler),
   contenders: contenders.map(({ name, version, can, absent }) => ({ name, version, can, absent })),
 };
