@@ -154,7 +154,7 @@ async function start(node) {
 }
 
 async function end(server) {
-  if (server.exitCode !== null) return;
+  if (server.exitCode !== null || server.signalCode !== null) return;
   const gone = once(server, 'exit');
   server.kill('SIGKILL');
   await gone;

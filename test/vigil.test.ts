@@ -1,4 +1,6 @@
 /** The watch on a record without a living holder: no end of it may fall between two looks. */
+import { countTransactions } from './helpers/interleave.js'; // before the library
+
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -96,7 +98,13 @@ await t.test('what a holder leaves behind is presumed, and compared', async (t) 
   const second = await granted();
   const dead = await afterEnd(() => second.close());
   t.match(dead, { judgement: { state: 'dead', record: { id: second.id } } });
+  await store.freeze('a', 60_000, by);
+  const frozen = await place.attempt(attempt(), undefined, dead);
+  t.match(frozen, { judgement: { state: 'frozen' } }, 'it was frozen since');
+  await store.unfreeze('a');
+  const transactions = countTransactions(t);
   const third = await granted(dead);
+  t.equal(transactions(), 1, 'it is taken at once');
   t.match(third.previous, { token: second.token, end: 'crashed' });
   const late = await place.attempt(attempt(), undefined, dead);
   t.match(late, { judgement: { state: 'held', record: { id: third.id } } }, 'it was taken since');

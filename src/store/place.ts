@@ -9,7 +9,7 @@ import { dropHandle, takeHandle, type Handle } from '../native.js';
 import { holderTime, readClocks } from '../now.js';
 import { endOf, parsePrevious, previousLease, type PreviousLease } from '../previous.js';
 import { encodeRecord, parseRecord } from '../record.js';
-import { takeable, verdict, type Judgement } from '../staleness.js';
+import { takeable, verdict, type Evidence, type Judgement } from '../staleness.js';
 import {
   transact,
   type Change,
@@ -110,18 +110,15 @@ export class Place {
     const { base } = this.files;
     const recordSeenSinceMs = this.sightings.since(`${base}.lock`, found.record, now.monotonicMs);
     const freezeSeenSinceMs = this.sightings.since(`${base}.freeze`, found.freeze, now.monotonicMs);
-    const judgement = verdict(
-      {
-        name: this.name,
-        record: found.record && parseRecord(found.record),
-        liveness: found.alive ? 'alive' : 'none',
-        freeze: freeze && parseFreeze(freeze),
-        ...(recordSeenSinceMs === undefined ? {} : { recordSeenSinceMs }),
-        ...(freezeSeenSinceMs === undefined ? {} : { freezeSeenSinceMs }),
-      },
-      now,
-    );
-    return { found, judgement, now };
+    return this.#view(found, now, freeze, {
+      ...(recordSeenSinceMs === undefined ? {} : { recordSeenSinceMs }),
+      ...(freezeSeenSinceMs === undefined ? {} : { freezeSeenSinceMs }),
+    });
+  }
+
+  /** How it stands if its holder has died since. It was not seen again: nothing is noted. */
+  ifDead({ found }: View): View {
+    return this.#view({ ...found, alive: false }, this.now(), found.freeze);
   }
 
   info({ judgement }: View): LeaseInfo {
@@ -132,6 +129,22 @@ export class Place {
   infoOfBroken(view: View): LeaseInfo {
     const { freeze } = this.info(view);
     return { ...this.info(this.judge(view.found, view.now, null)), freeze };
+  }
+
+  #view(
+    found: Snapshot,
+    now: Now,
+    freeze: Buffer | null,
+    since: Pick<Evidence, 'recordSeenSinceMs' | 'freezeSeenSinceMs'> = {},
+  ): View {
+    const evidence: Evidence = {
+      name: this.name,
+      record: found.record && parseRecord(found.record),
+      liveness: found.alive ? 'alive' : 'none',
+      freeze: freeze && parseFreeze(freeze),
+      ...since,
+    };
+    return { found, judgement: verdict(evidence, now), now };
   }
 
   #before(

@@ -58,12 +58,12 @@ export class Vigil {
    * since this was asked last, or if the record is gone: then it was given back. A presumption, which saves a
    * look under the guard, where it is compared.
    */
-  leftBehind({ found }: View): View | undefined {
+  leftBehind(seen: View): View | undefined {
     const heard = this.#ended;
     this.#ended = false;
     const record = `${this.#place.files.base}.lock`;
     if (!heard || addon.identify(record, false) === undefined) return undefined;
-    const view = this.#place.judge({ ...found, alive: false });
+    const view = this.#place.ifDead(seen);
     return takeable(view.judgement.state) ? view : undefined;
   }
 

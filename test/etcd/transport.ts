@@ -107,6 +107,7 @@ void t.test("what is one node's own state another is asked about, once", async (
     ['another program', (_, answer) => answer.end('<html>')],
     ['another that speaks JSON', (_, answer) => answer.end('{}')],
     ['an answer that is nothing', (_, answer) => answer.end('null')],
+    ['an error that is nothing', (_, answer) => answer.end('{"error":null}')],
     ['another version', refusing(501, 12, 'unknown method')],
     ['damaged data', refusing(500, 15, 'etcdserver: corrupt cluster')],
   ];

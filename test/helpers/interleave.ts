@@ -103,6 +103,20 @@ export function beforeSwap(
   return { verdicts };
 }
 
+/** How many transactions have been asked for since, threads of their own not counted. */
+export function countTransactions(t: Test): () => number {
+  addon();
+  let count = 0;
+  hook = (...request) => {
+    count++;
+    return transact(...request);
+  };
+  t.teardown(() => {
+    hook = undefined;
+  });
+  return () => count;
+}
+
 /** Compared, and found another state than was judged: `Verdict` of src/native.ts. */
 export const conflict = 1;
 

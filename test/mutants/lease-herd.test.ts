@@ -66,8 +66,8 @@ const mutants: Mutant[] = [
     mutations: [
       {
         file: 'lib/store/place.js',
-        from: "let expect = { record: 'absent', freeze: null };",
-        to: "let expect = { record: 'absent' };",
+        from: "const nothing = { record: 'absent', freeze: null };",
+        to: "const nothing = { record: 'absent' };",
       },
     ],
     async caught([freezer, ...others]) {

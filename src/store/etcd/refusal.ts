@@ -44,7 +44,7 @@ export function refusalIn(path: string, status: number, text: string): Refusal |
   const answer = Object(outer['result'] ?? outer) as object;
   if (status === 200 && error === undefined && 'header' in answer) return undefined;
   // An answer in lines wraps what went wrong: the gateway of etcd 3.6 as it is, those before by other names.
-  const inner = typeof error === 'object' ? (error as Record<string, unknown>) : {};
+  const inner = Object(error) as Record<string, unknown>;
   const code = outer['code'] ?? inner['grpc_code'] ?? inner['code'];
   if (code === undefined && status === 404) return new Refusal(gatewayIsOff, 'here');
   const said = outer['message'] ?? inner['message'] ?? error;
