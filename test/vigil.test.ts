@@ -1,4 +1,4 @@
-/** The watch on a record without a living holder: no end of it may fall between two looks. */
+/** The watch on a record: no end of it may fall between two looks, and what a dead holder left is compared. */
 import { countTransactions } from './helpers/interleave.js'; // before the library
 
 import { rmSync, writeFileSync } from 'node:fs';
