@@ -41,18 +41,23 @@ function listen(signal: AbortSignal): Ears {
 /** Why {@link limited} ended what it ran. */
 export const timeUp = Symbol('time is up');
 
+/** Of what has no limit. One for all: to make a signal takes longer than a lock. */
+const never = new AbortController().signal;
+
 /** The longest delay setTimeout takes; a longer one would fire at once. */
 export const maxDelay = 2 ** 31 - 1;
 
 /**
  * Runs something with a signal that is aborted with {@link timeUp} after `ms`, never before, or with
- * the reason of `outer`.
+ * the reason of `outer`. Without a limit it is `outer` itself, or one that outlives us all: what listens
+ * to it must take its ear off.
  */
 export async function limited<T>(
   ms: number,
   outer: AbortSignal | undefined,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (ms === Infinity) return run(outer ?? never);
   const stop = new AbortController();
   const deadline = performance.now() + ms;
   let timer: NodeJS.Timeout | undefined;
@@ -62,7 +67,7 @@ export async function limited<T>(
     if (left <= 0) stop.abort(timeUp);
     else timer = setTimeout(arm, Math.min(left, maxDelay));
   };
-  if (ms !== Infinity) arm();
+  arm();
   const unlisten =
     outer &&
     onAbort(outer, (reason) => {

@@ -50,8 +50,8 @@ export const timedSchema: Schema<Timed> = {
 
 /** The first field that does not pass, or undefined. */
 export function wrongField<T extends Timed>(fields: T, schema: Schema<T>): string | undefined {
-  for (const [name, test] of Object.entries<(value: unknown) => boolean>(schema)) {
-    if (!test(fields[name as keyof T])) return name;
+  for (const name of Object.keys(schema) as (keyof T & string)[]) {
+    if (!schema[name](fields[name])) return name;
   }
   if ((fields.ttl === null) !== (fields.expires === null)) return 'expires';
   return fields.ttl === null && fields.deadline !== null ? 'deadline' : undefined;

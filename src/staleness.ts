@@ -20,8 +20,8 @@ export interface Evidence {
   readonly liveness: 'alive' | 'none' | 'unknown';
   readonly freeze: ParsedFreeze | null;
   /** Since when these very bytes have been seen, in ms of one's own monotonic clock. */
-  readonly recordSeenSinceMs?: number;
-  readonly freezeSeenSinceMs?: number;
+  readonly recordSeenSinceMs?: number | undefined;
+  readonly freezeSeenSinceMs?: number | undefined;
 }
 
 /** Nobody holds it; somebody does; the TTL is over; the holder died; unreadable; none may begin. */
@@ -113,18 +113,22 @@ export function verdict(evidence: Evidence, now: Now): Judgement {
   const left = record ? timeLeft(record, clock, now, evidence.recordSeenSinceMs) : endless;
   const [state, why] = lookUp(evidence, record, left, now);
   const freeze = freezeOf(evidence, now);
-  const known = {
+  const frozen = freeze !== null && state !== 'held';
+  const shown = frozen ? 'frozen' : state;
+  const { leftMs, judge } = frozen ? freeze : left;
+  const { until, lookAgainMs } = ahead(shown, leftMs, now);
+  return {
+    state: shown,
+    why: frozen ? 'freeze' : why,
     record,
     corruption: found?.state === 'corrupt' ? found.reason : null,
+    until,
+    lookAgainMs,
+    leftMs,
+    judge,
     freeze,
     beneath: state,
   };
-  if (freeze === null || state === 'held') {
-    return { ...known, state, why, ...left, ...ahead(state, left, now) };
-  }
-  const { leftMs, judge } = freeze;
-  const end = ahead('frozen', freeze, now);
-  return { ...known, state: 'frozen', why: 'freeze', leftMs, judge, ...end };
 }
 
 /** True for what a new holder may take. */
@@ -166,7 +170,11 @@ function freezeOf(evidence: Evidence, now: Now): ActiveFreeze | null {
   return left.leftMs !== null && left.leftMs <= 0 ? null : { freeze: found.freeze, ...left };
 }
 
-function ahead(state: State, { leftMs }: Left, now: Now): Pick<Judgement, 'until' | 'lookAgainMs'> {
+function ahead(
+  state: State,
+  leftMs: number | null,
+  now: Now,
+): Pick<Judgement, 'until' | 'lookAgainMs'> {
   // Up to whole milliseconds: a look that comes a fraction too early would be in vain.
   const whole = leftMs === null ? null : Math.ceil(leftMs);
   const until = whole === null ? null : Math.min(Math.max(0, now.wallMs + whole), lastMoment);

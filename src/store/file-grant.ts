@@ -16,8 +16,6 @@ export interface GrantParts {
   readonly bytes: Buffer;
   /** Holds the lock on the record's inode, if attached. */
   readonly handle?: Handle | undefined;
-  readonly previous?: PreviousLease | null;
-  readonly broken?: LeaseInfo | null;
   readonly since: number;
   /** Its end is on the medium before it is answered; a detached one's always. */
   readonly durable?: boolean;
@@ -27,8 +25,6 @@ export class FileGrant extends RecordGrant {
   readonly files: LeaseFiles;
   readonly durable: boolean;
   readonly pid: number;
-  override readonly previous: PreviousLease | null;
-  override readonly broken: LeaseInfo | null;
   bytes: Buffer;
   handle: Handle | undefined;
   /** The descriptor of {@link handle}, which a renewal on a thread of its own takes along for its time. */
@@ -36,14 +32,15 @@ export class FileGrant extends RecordGrant {
   /** A release failed, somewhere between removing the record and syncing the folder. */
   half = false;
 
-  constructor({ files, record, token, bytes, handle, since, ...rest }: GrantParts) {
-    super(record, token, since);
-    const { previous = null, broken = null, durable = false } = rest;
+  constructor(
+    { files, record, token, bytes, handle, since, durable = false }: GrantParts,
+    previous: PreviousLease | null = null,
+    broken: LeaseInfo | null = null,
+  ) {
+    super(record, token, since, previous, broken);
     this.files = files;
     this.durable = durable || this.detached;
     this.pid = record.pid;
-    this.previous = previous;
-    this.broken = broken;
     this.bytes = bytes;
     this.handle = handle;
   }

@@ -26,14 +26,14 @@ export class RecordGrant implements Grant {
   readonly acquiredAt: number;
   readonly owner: string;
   readonly meta?: Json;
-  readonly previous: PreviousLease | null = null;
-  readonly broken: LeaseInfo | null = null;
   expiresAt: number | null;
 
   constructor(
     record: LeaseRecord,
     readonly token: bigint,
     readonly since: number,
+    readonly previous: PreviousLease | null = null,
+    readonly broken: LeaseInfo | null = null,
   ) {
     this.id = record.id;
     this.name = record.name;
@@ -47,23 +47,28 @@ export class RecordGrant implements Grant {
 }
 
 /** The record of an attempt that begins now. The token is stamped in when it is granted. */
-export function recordOf({ id, name, ttl, detached, by, meta }: Attempt, now: Now): LeaseRecord {
-  return {
+export function recordOf(attempt: Attempt, now: Now): LeaseRecord {
+  const { id, name, ttl, detached, by, meta } = attempt;
+  const { expires, deadline } = endAfter(ttl, detached, now);
+  const { bootId, timeNamespace } = readerOf(now);
+  const record = {
     token: 0n,
     id,
     name,
     kind: detached ? 'detached' : 'attached',
     ttl,
-    ...endAfter(ttl, detached, now),
-    ...readerOf(now),
+    expires,
+    deadline,
+    bootId,
+    timeNamespace,
     acquiredAt: now.wallMs,
     owner: by.owner,
     pid: by.pid,
     startedAt: by.startedAt ?? null,
     host: by.host,
     command: by.command,
-    ...(meta === undefined ? {} : { meta }),
-  };
+  } as const;
+  return meta === undefined ? record : { ...record, meta };
 }
 
 /** The same lease, detached. */

@@ -101,7 +101,7 @@ export async function detach(place: Place, own: FileGrant, ttl: number): Promise
   const { record } = made;
   if (record === undefined) throw lost(own);
   const { files, token, bytes, previous } = own;
-  return new FileGrant({ files, record, token, bytes, previous, since });
+  return new FileGrant({ files, record, token, bytes, since }, previous);
 }
 
 /** A detached lease that was granted elsewhere. */

@@ -31,6 +31,8 @@ export interface View {
   readonly now: Now;
 }
 
+type Seen = Pick<Evidence, 'recordSeenSinceMs' | 'freezeSeenSinceMs'>;
+
 export class Place {
   constructor(
     readonly name: string,
@@ -93,9 +95,10 @@ export class Place {
         if (result.done && result.grant !== undefined) {
           if (attach) live = handle;
           const { token, record: bytes } = result.grant;
-          const before = this.#before(result.found, stale);
-          const parts = { files: this.files, record, token, bytes, handle: live, durable, since };
-          return new FileGrant({ ...parts, ...before });
+          const { previous, broken } = this.#before(result.found, stale);
+          const { files } = this;
+          const granted = { files, record, token, bytes, handle: live, durable, since };
+          return new FileGrant(granted, previous, broken);
         }
         stale = this.judge(result.found);
         if (!takeable(stale.judgement.state)) return stale;
@@ -110,10 +113,7 @@ export class Place {
     const { base } = this.files;
     const recordSeenSinceMs = this.sightings.since(`${base}.lock`, found.record, now.monotonicMs);
     const freezeSeenSinceMs = this.sightings.since(`${base}.freeze`, found.freeze, now.monotonicMs);
-    return this.#view(found, now, freeze, {
-      ...(recordSeenSinceMs === undefined ? {} : { recordSeenSinceMs }),
-      ...(freezeSeenSinceMs === undefined ? {} : { freezeSeenSinceMs }),
-    });
+    return this.#view(found, now, freeze, { recordSeenSinceMs, freezeSeenSinceMs });
   }
 
   /** How it stands if its holder has died since. It was not seen again: nothing is noted. */
@@ -135,14 +135,15 @@ export class Place {
     found: Snapshot,
     now: Now,
     freeze: Buffer | null,
-    since: Pick<Evidence, 'recordSeenSinceMs' | 'freezeSeenSinceMs'> = {},
+    { recordSeenSinceMs, freezeSeenSinceMs }: Seen = {},
   ): View {
     const evidence: Evidence = {
       name: this.name,
       record: found.record && parseRecord(found.record),
       liveness: found.alive ? 'alive' : 'none',
       freeze: freeze && parseFreeze(freeze),
-      ...since,
+      recordSeenSinceMs,
+      freezeSeenSinceMs,
     };
     return { found, judgement: verdict(evidence, now), now };
   }

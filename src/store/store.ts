@@ -94,7 +94,7 @@ export interface Break {
 
 /** How to wait. */
 export interface Waiting {
-  /** Ends the wait; nothing is left of it then. */
+  /** Ends the wait; nothing is left of it then. It may outlive the wait: whoever listens stops listening. */
   readonly signal: AbortSignal;
   /** Told whenever the lease is seen in somebody else's hands. */
   readonly denied?: (by: LeaseInfo) => void;
