@@ -41,6 +41,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
       method<startTransact>("startTransact"),
       method<collectTransact>("collectTransact"),
       method<startRecordWait>("startRecordWait"),
+      method<glance>("glance"),
       method<bootClock>("bootClock"),
       method<bootIdentity>("bootIdentity"),
       method<identify>("identify"),

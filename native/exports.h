@@ -29,6 +29,7 @@ napi_value transact(const Call& call);
 napi_value startTransact(const Call& call);
 napi_value collectTransact(const Call& call);
 napi_value startRecordWait(const Call& call);
+napi_value glance(const Call& call);
 napi_value bootClock(const Call& call);
 napi_value bootIdentity(const Call& call);
 

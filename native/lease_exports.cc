@@ -3,6 +3,7 @@
 
 #include "exports.h"
 #include "record.h"
+#include "sight.h"
 #include "waits.h"
 
 namespace holdfast {
@@ -146,6 +147,22 @@ napi_value startRecordWait(const Call& call) {
     return call.misuse("expected (handle with a record, callback)");
   }
   return begin(call, new LockWaiter(*handle), handle, call.at(1));
+}
+
+// (path): the record there if somebody holds the lock on it, else undefined. Without the guard, so it
+// may have changed by now. Whoever is granted a lease locks the file that it has created, and writes
+// then: to try the lock of one that is empty would be in its way. Of what can be read nobody takes the
+// lock anew, and the one that is tried is shared, so it is in nobody's way, even if we are stopped here.
+napi_value glance(const Call& call) {
+  const Utf8 path(call, 0);
+  if (!path.isPath()) return call.misuse("expected (path)");
+  Sight sight;
+  if (see(path.text(), nullptr, sight) || !sight.file.isOpen()) return nullptr;
+  if (!sight.bytes || !record::hasHeader(*sight.bytes)) return nullptr;
+  os::Failure failure;
+  const os::LockResult probe = sight.file.tryLock(true, failure);
+  if (probe == os::LockResult::granted) sight.file.unlock();
+  return probe == os::LockResult::busy ? call.latin1(*sight.bytes) : nullptr;
 }
 
 // []: monotonic and boot-time clock, in milliseconds; see clock_gettime(2).

@@ -91,6 +91,7 @@ interface Addon {
   startTransact(...request: [...NativeTransaction, finished: () => void]): Failure | undefined;
   collectTransact(handle: Handle): NativeResult;
   startRecordWait(handle: Handle, finished: () => void): Failure | undefined;
+  glance(path: string): string | undefined;
   bootClock(): [monotonicMs: number, boottimeMs: number];
   bootIdentity(): { bootId: string; timeNamespace: string };
 }

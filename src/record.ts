@@ -155,13 +155,18 @@ export function withExpiry(
   if (!beginsEnvelope(bytes) || bytes.length < layout.headerLength) {
     throw new TypeError('only a valid record can be renewed');
   }
-  const endless = bytes.toString('latin1', layout.expires, layout.expires + 4) === 'null';
   const host = { bootId: null, timeNamespace: null };
-  check({ ttl: endless ? null : 1, expires, deadline, ...host }, timedSchema);
+  check({ ttl: isEndless(bytes) ? null : 1, expires, deadline, ...host }, timedSchema);
   const renewed = Buffer.from(bytes);
   renewed.write(padded(expires), layout.expires, 'latin1');
   renewed.write(padded(deadline), layout.deadline, 'latin1');
   return stamp(renewed);
+}
+
+/** Is it a record without a TTL? Of one that is damaged, the beginning decides. */
+export function isEndless(bytes: Buffer): boolean {
+  const end = bytes.toString('latin1', layout.expires, layout.expires + 'null'.length);
+  return beginsEnvelope(bytes) && end === 'null';
 }
 
 /** The part that stays the same as long as it is the same grant. */

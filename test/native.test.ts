@@ -21,8 +21,10 @@ import t, { type Test } from 'tap';
 
 import { lock, tryLock } from '../lib/index.js';
 import { addon, createExclusive, Flag, Outcome, type Handle } from '../lib/native.js';
+import { encodeRecord } from '../lib/record.js';
 import { copyPackage } from './helpers/package-copy.js';
 import { packageRoot } from './helpers/peer.js';
+import { someRecord } from './helpers/records.js';
 
 type Untyped = Record<string, (...args: unknown[]) => unknown>;
 const untyped = addon as unknown as Untyped;
@@ -172,6 +174,7 @@ await t.test('every export refuses every wrong argument', async (t) => {
         ['x', 7],
       ],
     },
+    glance: { good: [file], wrong: [paths] },
     bootClock: { good: [], wrong: [] },
     bootIdentity: { good: [], wrong: [] },
     release: { good: [held], wrong: [handles] },
@@ -319,6 +322,30 @@ await t.test('a wait can be cancelled, collected and cancelled again', async (t)
   t.equal(addon.tryAcquire(file, Flag.local, -1, '', waiting), Outcome.granted, 'free again');
   addon.release(waiting);
 });
+
+await t.test(
+  'a glance shows a record that is locked, and touches no lock of an empty file',
+  async (t) => {
+    const folder = t.testdir({
+      record: encodeRecord(someRecord).toString(),
+      empty: '',
+      other: 'x',
+    });
+    const bytes = new Map([['record', encodeRecord(someRecord).toString('latin1')]]);
+    for (const name of ['record', 'empty', 'other']) {
+      const path = join(folder, name);
+      t.equal(addon.glance(path), undefined, `${name}: nobody holds it`);
+      const holder = addon.createHandle();
+      t.equal(addon.tryAcquire(path, Flag.local | Flag.plain, -1, '', holder), Outcome.granted);
+      // If it had tried the lock of the empty one it would know that somebody has it.
+      t.equal(addon.glance(path), bytes.get(name), `${name}: somebody does`);
+      addon.release(holder);
+      t.equal(addon.glance(path), undefined, `${name}: not any more`);
+    }
+    t.equal(addon.glance(join(folder, 'none')), undefined);
+    t.equal(addon.glance(folder), undefined);
+  },
+);
 
 await t.test('no descriptor reaches JavaScript', async (t) => {
   const held = await lock(join(t.testdir(), 'data'));

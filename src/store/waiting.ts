@@ -88,7 +88,7 @@ async function rescue(
   waiting: Waiting,
 ): Promise<FileGrant | undefined> {
   const { signal } = waiting;
-  if (!(await canBeTaken(place, signal))) return undefined;
+  if (place.isHeldForGood() || !(await canBeTaken(place, signal))) return undefined;
   const bell = new Bell();
   const unlisten = onAbort(signal, bell.ring);
   await bell.wait(rescueDelayMs);

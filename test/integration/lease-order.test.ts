@@ -54,6 +54,24 @@ await t.test('the head of the line is stopped, and the next one is served', asyn
   }
 });
 
+await t.test('the head is stopped, and its holder past its TTL, or dead', async (t) => {
+  for (const ttl of [500, undefined]) {
+    const [holder, head, next] = await LeasePeer.startAll(t, 3, { leases: { dir } });
+    if (!holder || !head || !next) throw new Error('three peers are needed');
+    const name = ttl === undefined ? 'dead' : 'past-its-ttl';
+    const lost = await holder.acquire(name, ttl === undefined ? {} : { ttl });
+    head.acquire(name).catch(() => undefined); // it ends with the test
+    await untilInLine(join(dir, name), 1);
+    const wait = next.acquire(name);
+    await untilInLine(join(dir, name), 2);
+    for (const peer of [head, holder]) peer.signal('SIGSTOP');
+    if (ttl === undefined) await holder.end();
+    const taken = await wait;
+    t.ok(taken.token > lost.token, `${name}: ${taken.previous?.end}`);
+    await next.release(taken);
+  }
+});
+
 await t.test('nobody is granted a name that is frozen', async (t) => {
   const [freezer, ...others] = peers;
   if (!freezer) throw new Error('a peer is needed');

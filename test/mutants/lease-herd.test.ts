@@ -127,6 +127,32 @@ const mutants: Mutant[] = [
       return Promise.race([late, waits[1]?.then(() => false) ?? false]);
     },
   },
+  {
+    name: 'who lives is taken for a holder without a TTL',
+    mutations: [
+      {
+        file: 'lib/store/place.js',
+        from: "return record !== undefined && isEndless(Buffer.from(record, 'latin1'));",
+        to: 'return record !== undefined;',
+      },
+    ],
+    async caught([holder, head, next], dir) {
+      await holder?.acquire('name', { ttl: 500 });
+      head?.acquire('name').catch(() => undefined); // it ends with the test
+      await untilInLine(join(dir, 'name'), 1);
+      const late = sleep(5000, true);
+      const wait = next?.acquire('name');
+      await untilInLine(join(dir, 'name'), 2);
+      for (const peer of [head, holder]) peer?.signal('SIGSTOP');
+      return Promise.race([
+        late,
+        wait?.then(
+          () => false,
+          () => false,
+        ) ?? false,
+      ]);
+    },
+  },
 ];
 
 const witness = new Witness(t);
