@@ -29,7 +29,7 @@ os::Failure see(const std::string& path, const LockHandle* own, Sight& sight) {
   if (!sight.regular) return {};
   sight.own = own != nullptr && own->held() && own->id() == sight.info.id;
   if (sight.own) return readAll(own->file(), sight);
-  // An outsider may have exchanged it in between.
+  // An outsider may have exchanged it in between, or whoever has the guard if we do not.
   failure = sight.file.open(path.c_str(), os::Access::read, os::Links::refuse);
   if (failure.code == ENOENT) return {};
   if (failure.code == ELOOP || failure.code == ENXIO || failure.code == EISDIR) {

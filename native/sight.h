@@ -1,4 +1,4 @@
-// Sight: what stands at one path of a lease, read while the guard is held.
+// Sight: what stands at one path of a lease; read while the guard is held, but for a glance.
 #pragma once
 
 #include <cstdint>

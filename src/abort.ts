@@ -41,23 +41,25 @@ function listen(signal: AbortSignal): Ears {
 /** Why {@link limited} ended what it ran. */
 export const timeUp = Symbol('time is up');
 
-/** Of what has no limit. One for all: to make a signal takes longer than a lock. */
-const never = new AbortController().signal;
+/**
+ * Of what nobody ends. One for all, and for {@link onAbort} alone, which takes its listener off again: to make
+ * one for each costs more than a lock.
+ */
+export const never: AbortSignal = new AbortController().signal;
 
 /** The longest delay setTimeout takes; a longer one would fire at once. */
 export const maxDelay = 2 ** 31 - 1;
 
 /**
  * Runs something with a signal that is aborted with {@link timeUp} after `ms`, never before, or with
- * the reason of `outer`. Without a limit it is `outer` itself, or one that outlives us all: what listens
- * to it must take its ear off.
+ * the reason of `outer`; with none if there is neither.
  */
 export async function limited<T>(
   ms: number,
   outer: AbortSignal | undefined,
-  run: (signal: AbortSignal) => Promise<T>,
+  run: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
-  if (ms === Infinity) return run(outer ?? never);
+  if (ms === Infinity && outer === undefined) return run(undefined);
   const stop = new AbortController();
   const deadline = performance.now() + ms;
   let timer: NodeJS.Timeout | undefined;
@@ -67,7 +69,7 @@ export async function limited<T>(
     if (left <= 0) stop.abort(timeUp);
     else timer = setTimeout(arm, Math.min(left, maxDelay));
   };
-  arm();
+  if (ms !== Infinity) arm();
   const unlisten =
     outer &&
     onAbort(outer, (reason) => {

@@ -324,6 +324,8 @@ await t.test('a record cannot touch a prototype', async (t) => {
   t.equal(Object.getPrototypeOf(record), Object.prototype);
   t.equal(Object.getPrototypeOf(record.meta), Object.prototype);
   t.notOk('polluted' in {});
+  const escaped = summed(line.replace('"host"', '"meta":{"a":1,"\\u005f_proto__":2},"host"'));
+  t.strictSame(mustParse(escaped), { ...someRecord, meta: { a: 1 } }, 'nor is it plain anywhere');
 });
 
 await t.test('the holder, for people', async (t) => {

@@ -8,6 +8,7 @@
  */
 import { join, resolve } from 'node:path';
 
+import { never } from '../abort.js';
 import type { Clock } from '../clock.js';
 import { parseFreeze } from '../freeze.js';
 import type { LeaseInfo } from '../lease-info.js';
@@ -64,14 +65,14 @@ export class FileStore implements LeaseStore {
     return outcome instanceof FileGrant ? outcome : { denied: place.info(outcome) };
   }
 
-  async acquire(attempt: Attempt, waiting: Waiting): Promise<Grant> {
-    waiting.signal.throwIfAborted();
+  async acquire(attempt: Attempt, { signal = never, denied, broke }: Waiting): Promise<Grant> {
+    signal.throwIfAborted();
     const place = this.#place(attempt.name);
-    const grant = await waitForGrant(place, attempt, waiting);
-    if (!waiting.signal.aborted) return grant;
+    const grant = await waitForGrant(place, attempt, { signal, denied });
+    if (!signal.aborted) return grant;
     await holding.giveBack(place, grant);
-    if (grant.broken !== null) waiting.broke?.(grant.broken);
-    throw waiting.signal.reason;
+    if (grant.broken !== null) broke?.(grant.broken);
+    throw signal.reason;
   }
 
   renew(grant: Grant): Promise<number> {

@@ -59,11 +59,14 @@ export class Place {
   }
 
   /**
-   * Does somebody who lives hold it, without a TTL? Then it cannot be taken, whatever else is there. Told
-   * without the guard, and for a fraction of what a look costs where its code is cold; false says nothing.
+   * Does somebody who lives hold it, without a TTL? Then it cannot be taken. Told without the guard, and for a
+   * fraction of what a look costs where its code is cold; false says nothing. Not beneath a freeze, which has
+   * to be seen: from then on its TTL is counted, where no clock of it can be read.
    */
   isHeldForGood(): boolean {
-    const record = addon.glance(`${this.files.base}.lock`);
+    const { base } = this.files;
+    if (addon.identify(`${base}.freeze`, false) !== undefined) return false;
+    const record = addon.glance(`${base}.lock`);
     return record !== undefined && isEndless(Buffer.from(record, 'latin1'));
   }
 

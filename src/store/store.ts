@@ -94,12 +94,12 @@ export interface Break {
 
 /** How to wait. */
 export interface Waiting {
-  /** Ends the wait; nothing is left of it then. It may outlive the wait: whoever listens stops listening. */
-  readonly signal: AbortSignal;
+  /** Ends the wait; nothing is left of it then. Without one nothing does. */
+  readonly signal?: AbortSignal | undefined;
   /** Told whenever the lease is seen in somebody else's hands. */
-  readonly denied?: (by: LeaseInfo) => void;
+  readonly denied?: ((by: LeaseInfo) => void) | undefined;
   /** Told of a stale lease that was taken away for a grant which came after the signal. */
-  readonly broke?: (lease: LeaseInfo) => void;
+  readonly broke?: ((lease: LeaseInfo) => void) | undefined;
 }
 
 /**

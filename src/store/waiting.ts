@@ -17,14 +17,17 @@ import type { Attempt, Waiting } from './store.js';
 import { exists, leave, pass, passNow, turnstile } from './turnstile.js';
 import { Vigil } from './vigil.js';
 
+/** A {@link Waiting} with its signal. */
+type Wait = Pick<Waiting, 'denied'> & { readonly signal: AbortSignal };
+
 /** A lease that can be taken is the head's, if that one moves; which sleeps for a second at most (ADR 15). */
 const rescueDelayMs = 1200;
 
-/** @throws `waiting.signal.reason`; whatever keeps the lease from being judged */
+/** @throws `signal.reason`; whatever keeps the lease from being judged */
 export async function waitForGrant(
   place: Place,
   attempt: Attempt,
-  waiting: Waiting,
+  waiting: Wait,
 ): Promise<FileGrant> {
   const { signal } = waiting;
   const gate = turnstile(place.files);
@@ -49,7 +52,7 @@ export async function waitForGrant(
 async function tryOnce(
   place: Place,
   attempt: Attempt,
-  { signal, denied }: Waiting,
+  { signal, denied }: Wait,
 ): Promise<FileGrant | undefined> {
   const outcome = await unlessBusy(place.attempt(attempt, { signal }), signal);
   if (outcome === undefined || outcome instanceof FileGrant) return outcome;
@@ -58,7 +61,7 @@ async function tryOnce(
 }
 
 /** As the head of the line. */
-async function watch(place: Place, attempt: Attempt, waiting: Waiting): Promise<FileGrant> {
+async function watch(place: Place, attempt: Attempt, waiting: Wait): Promise<FileGrant> {
   const { signal, denied } = waiting;
   const bell = new Bell();
   const vigil = new Vigil(place, bell);
@@ -85,7 +88,7 @@ async function watch(place: Place, attempt: Attempt, waiting: Waiting): Promise<
 async function rescue(
   place: Place,
   attempt: Attempt,
-  waiting: Waiting,
+  waiting: Wait,
 ): Promise<FileGrant | undefined> {
   const { signal } = waiting;
   if (place.isHeldForGood() || !(await canBeTaken(place, signal))) return undefined;

@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import t from 'tap';
 
+import { encodeRecord } from '../../lib/record.js';
 import { full } from '../helpers/counting.js';
+import { someRecord } from '../helpers/records.js';
 import { callsOf, hasStrace, runTraced } from '../helpers/strace.js';
 
 const library = JSON.stringify(new URL('../../lib/index.js', import.meta.url).href);
@@ -172,6 +174,21 @@ await t.test('a mode that cannot be set: an error, and the sidecar stays', (t) =
     trace.some((line) => line.includes('unlink')),
     'others may have locked it already',
   );
+  t.end();
+});
+
+await t.test('a glance at a lease tries a shared lock, and none of an empty file', (t) => {
+  const dir = t.testdir({ empty: '', record: encodeRecord(someRecord).toString('latin1') });
+  const native = JSON.stringify(new URL('../../lib/native.js', import.meta.url).href);
+  const locks = (name: string): string[] => {
+    const path = join(dir, name);
+    const script = `import { addon } from ${native}; addon.glance(${JSON.stringify(path)});`;
+    const { trace } = runTraced(t, script, { calls: 'openat,flock,close' });
+    return callsOf(trace, path).map(brief);
+  };
+  // An exclusive one would be in the way of a look, and any of who locks what it has just created.
+  t.strictSame(locks('record'), ['openat', 'flock LOCK_SH|LOCK_NB', 'flock LOCK_UN', 'close']);
+  t.strictSame(locks('empty'), ['openat', 'close']);
   t.end();
 });
 

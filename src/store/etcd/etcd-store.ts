@@ -52,7 +52,8 @@ export class EtcdStore implements LeaseStore {
     return denied === undefined ? this.tryAcquire(attempt) : { denied };
   }
 
-  async acquire(attempt: Attempt, { signal, denied }: Waiting): Promise<Grant> {
+  async acquire(attempt: Attempt, waiting: Waiting): Promise<Grant> {
+    const { signal = new AbortController().signal, denied } = waiting;
     const { client, transport } = this.#ground;
     const join = (): Promise<EtcdGrant | Placed> => this.#join(attempt, signal);
     // A courtesy: those before are not waited for any longer than for an answer.

@@ -34,8 +34,7 @@ export async function waitInLine(
   let [gone, hinted] = [false, false];
   let deafen: (() => void) | undefined;
   const look = (): ReturnType<Ground['look']> => ground.look(attempt.name, place, { signal });
-  let nextSign = now() + ttl / 3;
-  let nextLook = now() + ttl;
+  let [nextSign, nextLook] = [now() + ttl / 3, now() + ttl];
   try {
     for (let view = await look(); view.own !== undefined;) {
       // Most often it was the holder that went. If not, the attempt tells who is next.

@@ -115,7 +115,7 @@ export class Transport {
         const response = await this.#send(path, body, stop, token);
         return [response.statusCode ?? 0, await text(response)] as const;
       } catch (error) {
-        throw stop.reason === timeUp ? timeOut(path, ms) : error;
+        throw stop?.reason === timeUp ? timeOut(path, ms) : error;
       }
     });
     const refusal = refusalIn(path, status, said);
@@ -128,7 +128,7 @@ export class Transport {
   async #send(
     path: string,
     body: object,
-    signal: AbortSignal,
+    signal: AbortSignal | undefined,
     token: Promise<string> | undefined,
   ): Promise<IncomingMessage> {
     const headers: http.OutgoingHttpHeaders = { 'content-type': 'application/json' };
