@@ -149,10 +149,11 @@ napi_value startRecordWait(const Call& call) {
   return begin(call, new LockWaiter(*handle), handle, call.at(1));
 }
 
-// (path): the record there if somebody holds the lock on it, else undefined. Without the guard, so it
-// may have changed by now. Whoever is granted a lease locks the file that it has created, and writes
-// then: to try the lock of one that is empty would be in its way. Of a record that can be read no lease
-// takes the lock anew, and ours is shared, as in a look: it is in nobody's way, even if we are stopped.
+// (path): the record there if somebody holds the lock on it, else undefined. Without the guard, so
+// it may have changed by now. Whoever is granted a lease locks the file that it has created, and
+// writes then: to try the lock of one that is empty would be in its way. Of a record that can be
+// read no lease takes the lock anew, and ours is shared, as in a look: it is in nobody's way, even
+// if we are stopped.
 napi_value glance(const Call& call) {
   const Utf8 path(call, 0);
   if (!path.isPath()) return call.misuse("expected (path)");

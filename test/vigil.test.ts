@@ -14,6 +14,7 @@ import { Sightings } from '../lib/store/sightings.js';
 import { Vigil } from '../lib/store/vigil.js';
 import type { Attempt } from '../lib/store/store.js';
 import { detached, someRecord } from './helpers/records.js';
+import { someLeases, until } from './helpers/some-leases.js';
 
 /** Longer than any test waits. */
 const farOff = 1_000_000;
@@ -112,4 +113,46 @@ await t.test('what a holder leaves behind is presumed, and compared', async (t) 
   const fourth = await granted(dead);
   t.match(fourth.previous, { token: third.token, end: 'released' }, 'it was given back since');
   t.equal(await store.release(fourth), true);
+});
+
+/** Rings by itself, and counts. */
+class RestlessBell extends Bell {
+  waits = 0;
+  override wait(): Promise<void> {
+    this.waits++;
+    return super.wait(1);
+  }
+}
+
+await t.test('who holds for good is glanced at, until that changes', async (t) => {
+  const leases = someLeases(t);
+  const files = { base: join(leases.location, 'name'), mode: 0o600, allowNetwork: false };
+  const changes = {
+    'a freeze': () => leases.freeze('name', { ttl: '1h' }),
+    'a forced break': () => leases.break('name', { force: true }),
+    'another holder': async () => {
+      await leases.break('name', { force: true });
+      await leases.acquire('name');
+    },
+    'a detached one': async () => {
+      await leases.break('name', { force: true });
+      await leases.acquire('name', { ttl: '1h', detached: true });
+    },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    await leases.acquire('name');
+    const place = new Place('name', files, undefined, new Sightings());
+    const bell = new RestlessBell();
+    const vigil = new Vigil(place, bell);
+    const seen = await place.look();
+    const transactions = countTransactions(t);
+    const slept = vigil.sleep(seen, new AbortController().signal);
+    await until(() => bell.waits > 10, 'ten waits');
+    t.equal(transactions(), 1, `${what}: the look that opened the record, and no other`);
+    await change();
+    await slept;
+    vigil.end();
+    await leases.unfreeze('name');
+    await leases.break('name', { force: true });
+  }
 });

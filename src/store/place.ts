@@ -59,15 +59,16 @@ export class Place {
   }
 
   /**
-   * Does somebody who lives hold it, without a TTL? Then it cannot be taken. Told without the guard, and for a
-   * fraction of what a look costs where its code is cold; false says nothing. Not beneath a freeze, which has
-   * to be seen: from then on its TTL is counted, where no clock of it can be read.
+   * The record of somebody who lives and holds it without a TTL: it cannot be taken. Told without the guard, and
+   * for a fraction of what a look costs where its code is cold; undefined says nothing. Not beneath a freeze,
+   * which has to be seen: from then on its TTL is counted, where no clock of it can be read.
    */
-  isHeldForGood(): boolean {
+  heldForGood(): Buffer | undefined {
     const { base } = this.files;
-    if (addon.identify(`${base}.freeze`, false) !== undefined) return false;
-    const record = addon.glance(`${base}.lock`);
-    return record !== undefined && isEndless(Buffer.from(record, 'latin1'));
+    if (addon.identify(`${base}.freeze`, false) !== undefined) return undefined;
+    const text = addon.glance(`${base}.lock`);
+    const record = text === undefined ? undefined : Buffer.from(text, 'latin1');
+    return record !== undefined && isEndless(record) ? record : undefined;
   }
 
   /** One transaction. `handle` is the holder's own, where the change needs it. */

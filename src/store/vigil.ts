@@ -5,8 +5,8 @@
  * A living holder is waited for in the kernel, with a shared lock on the record's inode, that was
  * opened under the guard: it comes back the moment the holder releases or dies. It goes on while the
  * lease is judged anew, for renewals change nothing for it. Without a holder that lives, timers and
- * hints of the folder have to do. Nobody sleeps for more than a second without a look: a forced break
- * leaves the victim's lock where it is until the victim notices.
+ * hints of the folder have to do. Nobody sleeps for more than a second without a look, or a glance: a
+ * forced break leaves the victim's lock where it is until the victim notices.
  */
 import { basename, dirname } from 'node:path';
 
@@ -50,7 +50,8 @@ export class Vigil {
       this.#unwatch = this.#watchFolder();
       return; // it may have been released since it was seen, and before anybody watched
     }
-    await this.#bell.wait(view.judgement.lookAgainMs ?? 0);
+    do await this.#bell.wait(view.judgement.lookAgainMs ?? 0);
+    while (!this.#ended && !signal.aborted && this.#awaits(this.#place.heldForGood() ?? null));
   }
 
   /**

@@ -91,7 +91,7 @@ async function rescue(
   waiting: Wait,
 ): Promise<FileGrant | undefined> {
   const { signal } = waiting;
-  if (place.isHeldForGood() || !(await canBeTaken(place, signal))) return undefined;
+  if (place.heldForGood() !== undefined || !(await canBeTaken(place, signal))) return undefined;
   const bell = new Bell();
   const unlisten = onAbort(signal, bell.ring);
   await bell.wait(rescueDelayMs);

@@ -128,12 +128,38 @@ const mutants: Mutant[] = [
     },
   },
   {
+    name: 'a head that sees the same holder whoever it is',
+    mutations: [
+      {
+        file: 'lib/store/vigil.js',
+        from: 'this.#awaits(this.#place.heldForGood() ?? null)',
+        to: 'true',
+      },
+    ],
+    async caught([holder, head, third], dir) {
+      await holder?.acquire('name');
+      // The victim of a break still has the lock on what was its record.
+      holder?.signal('SIGSTOP');
+      const late = sleep(3000, true);
+      const wait = head?.acquire('name');
+      await untilInLine(join(dir, 'name'), 1);
+      await third?.break('name', { force: true });
+      return Promise.race([
+        late,
+        wait?.then(
+          () => false,
+          () => false,
+        ) ?? false,
+      ]);
+    },
+  },
+  {
     name: 'who lives is taken for a holder without a TTL',
     mutations: [
       {
         file: 'lib/store/place.js',
-        from: "return record !== undefined && isEndless(Buffer.from(record, 'latin1'));",
-        to: 'return record !== undefined;',
+        from: 'return record !== undefined && isEndless(record) ? record : undefined;',
+        to: 'return record;',
       },
     ],
     async caught([holder, head, next], dir) {
