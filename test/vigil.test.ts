@@ -1,11 +1,13 @@
 /** The watch on a record: no end of it may fall between two looks, and what a dead holder left is compared. */
 import { countTransactions } from './helpers/interleave.js'; // before the library
+import './helpers/unwatched.js'; // likewise
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 
 import { Bell } from '../lib/bell.js';
+import type { AcquireOptions } from '../lib/index.js';
 import { verdict } from '../lib/staleness.js';
 import { FileGrant } from '../lib/store/file-grant.js';
 import { FileStore } from '../lib/store/file-store.js';
@@ -115,42 +117,50 @@ await t.test('what a holder leaves behind is presumed, and compared', async (t) 
   t.equal(await store.release(fourth), true);
 });
 
-/** Rings by itself, and counts. */
-class RestlessBell extends Bell {
+/** Nothing but a tick ends its wait. */
+class TickedBell extends Bell {
   waits = 0;
+  tick = (): void => undefined;
   override wait(): Promise<void> {
     this.waits++;
-    return super.wait(1);
+    return new Promise((resolve) => (this.tick = resolve));
   }
 }
 
 await t.test('who holds for good is glanced at, until that changes', async (t) => {
   const leases = someLeases(t);
   const files = { base: join(leases.location, 'name'), mode: 0o600, allowNetwork: false };
+  // The victim of a break keeps its lock here, so no end of it is heard.
+  const taken = async (options?: AcquireOptions): Promise<unknown> => {
+    await leases.break('name', { force: true });
+    return leases.acquire('name', options);
+  };
   const changes = {
     'a freeze': () => leases.freeze('name', { ttl: '1h' }),
     'a forced break': () => leases.break('name', { force: true }),
-    'another holder': async () => {
-      await leases.break('name', { force: true });
-      await leases.acquire('name');
-    },
-    'a detached one': async () => {
-      await leases.break('name', { force: true });
-      await leases.acquire('name', { ttl: '1h', detached: true });
-    },
+    'another holder': () => taken(),
+    'another, with a TTL': () => taken({ ttl: '1h' }),
+    'a detached one': () => taken({ ttl: '1h', detached: true }),
   };
   for (const [what, change] of Object.entries(changes)) {
     await leases.acquire('name');
     const place = new Place('name', files, undefined, new Sightings());
-    const bell = new RestlessBell();
+    const bell = new TickedBell();
     const vigil = new Vigil(place, bell);
     const seen = await place.look();
     const transactions = countTransactions(t);
-    const slept = vigil.sleep(seen, new AbortController().signal);
-    await until(() => bell.waits > 10, 'ten waits');
+    let awake = false;
+    void vigil.sleep(seen, new AbortController().signal).then(() => (awake = true));
+    for (let i = 1; i <= 10; i++) {
+      await until(() => bell.waits === i, `wait ${i}`);
+      bell.tick();
+    }
+    await until(() => bell.waits === 11, 'the last wait');
     t.equal(transactions(), 1, `${what}: the look that opened the record, and no other`);
     await change();
-    await slept;
+    bell.tick();
+    await until(() => awake || bell.waits > 11, 'what comes of it');
+    t.ok(awake, `${what}: it is seen at the next glance`);
     vigil.end();
     await leases.unfreeze('name');
     await leases.break('name', { force: true });

@@ -45,8 +45,8 @@ export const triedText = `It helped:
 - Records are taken apart and put together field by field. To copy the rest of a destructured object, and to add a field to a spread, or
   replace one, V8 goes through its runtime each time (\`node --log-ic\` shows the misses): an attached lease in a loop, 120 to 92 us; a
   list and a sweep of 2000 names, 90 and 84 to 52 and 47 us a name.
-- Who is in line for a lease looks without the guard first, whether somebody who lives has it without a TTL: ten processes that wait,
-  1.25 to 0.44 % of a core in their first five seconds, 0.51 to 0.28 % later.
+- Who waits for a lease looks without the guard first, whether somebody who lives has it without a TTL: ten processes that wait,
+  1.25 to 0.40 % of a core in their first five seconds, 0.51 to 0.25 % later.
 - The command is one file: on top of a start of Node it takes half of what it took as 26 modules.
 
 It did not:
@@ -103,8 +103,8 @@ them are ${median('lease, durable', 'C, lock file, synced', 1.5)}, and 0.67 is t
 guard; a file lock is its own when the thread wakes.`,
   'holdfast lease: CPU': ({ median }) =>
     `**CPU of those who wait for a lease.** Each process looks at the lease every second or two, for the case that the head of the line was
-stopped ([protocol](protocol.md#waiting)), and the head judges it once a second. Code that has not run for a second is cold: a timer that does nothing costs
-0.2 ms, a look 0.35, a judgement 0.7, and the first one of a process 4. A collection of V8's garbage, some seconds after a start, may come
+stopped, and the head once a second ([protocol](protocol.md#waiting)). Code that has not run for a second is cold: a timer that does nothing costs
+0.2 ms, and a look 0.35. A collection of V8's garbage, some seconds after a start, may come
 on top (25 ms, in an idle process as well). Ten idle processes burn ${median('CPU of 10 waiting processes', 'idle processes')}.`,
 };
 

@@ -96,7 +96,7 @@ export interface Break {
 export interface Waiting {
   /** Ends the wait; nothing is left of it then. Without one nothing does. */
   readonly signal?: AbortSignal | undefined;
-  /** Told whenever the lease is seen in somebody else's hands. */
+  /** Told when the lease is seen in somebody else's hands; perhaps not again while it stays there. */
   readonly denied?: ((by: LeaseInfo) => void) | undefined;
   /** Told of a stale lease that was taken away for a grant which came after the signal. */
   readonly broke?: ((lease: LeaseInfo) => void) | undefined;
@@ -114,7 +114,7 @@ export interface LeaseStore extends AsyncDisposable {
 
   /** One attempt; it does not queue. */
   tryAcquire(attempt: Attempt): Promise<Grant | Denied>;
-  /** Waits. Rejects with `signal.reason` when that is aborted. */
+  /** Waits. Rejects with `signal.reason` when that is aborted, if there is one. */
   acquire(attempt: Attempt, waiting: Waiting): Promise<Grant>;
   /** The milliseconds granted from now on; Infinity without a TTL. Rejects with `ERR_LOCK_LOST`. */
   renew(grant: Grant): Promise<number>;

@@ -20,7 +20,7 @@ import { Vigil } from './vigil.js';
 /** A {@link Waiting} with its signal. */
 type Wait = Pick<Waiting, 'denied'> & { readonly signal: AbortSignal };
 
-/** A lease that can be taken is the head's, if that one moves; which sleeps for a second at most (ADR 15). */
+/** A lease that can be taken is the head's, if that one moves; which looks once a second at least (ADR 15). */
 const rescueDelayMs = 1200;
 
 /** @throws `signal.reason`; whatever keeps the lease from being judged */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 
 import { full } from '../helpers/counting.js';
-import { untilInLine } from '../helpers/kernel.js';
+import { untilBlocked, untilInLine } from '../helpers/kernel.js';
 import { LeasePeer, now } from '../helpers/lease-peer.js';
 
 const dir = t.testdir();
@@ -71,6 +71,27 @@ await t.test('the head is stopped, and its holder past its TTL, or dead', async 
     await next.release(taken);
   }
 });
+
+await t.test(
+  'the holder is stopped, and its lease broken by force: the head has it next',
+  async (t) => {
+    const [holder, head, next, outsider] = await LeasePeer.startAll(t, 4, { leases: { dir } });
+    if (!holder || !head || !next || !outsider) throw new Error('four peers are needed');
+    const broken = await holder.acquire('broken');
+    holder.signal('SIGSTOP'); // it keeps the lock on what was its record
+    const heads = head.acquire('broken');
+    await untilBlocked(join(dir, 'broken.lock'));
+    const nexts = next.acquire('broken');
+    await untilInLine(join(dir, 'broken'), 2);
+    t.equal((await outsider.break('broken', { force: true }))?.token, broken.token);
+    const first = await heads;
+    t.match(first.previous, { end: 'broken', token: broken.token });
+    await head.release(first);
+    const second = await nexts;
+    t.ok(second.token > first.token);
+    await next.release(second);
+  },
+);
 
 await t.test('nobody is granted a name that is frozen', async (t) => {
   const [freezer, ...others] = peers;

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 
 import { meet } from '../helpers/herd.js';
-import { untilInLine } from '../helpers/kernel.js';
+import { untilBlocked, untilInLine } from '../helpers/kernel.js';
 import { LeasePeer, now, type Where } from '../helpers/lease-peer.js';
 import { mutateLibrary, type Mutation } from '../helpers/package-copy.js';
 import { regressions, Witness } from '../helpers/witness.js';
@@ -128,7 +128,7 @@ const mutants: Mutant[] = [
     },
   },
   {
-    name: 'a head that sees the same holder whoever it is',
+    name: 'the head does not look while it waits',
     mutations: [
       {
         file: 'lib/store/vigil.js',
@@ -142,7 +142,7 @@ const mutants: Mutant[] = [
       holder?.signal('SIGSTOP');
       const late = sleep(3000, true);
       const wait = head?.acquire('name');
-      await untilInLine(join(dir, 'name'), 1);
+      await untilBlocked(join(dir, 'name.lock'));
       await third?.break('name', { force: true });
       return Promise.race([
         late,
