@@ -97,7 +97,7 @@ that a lock file does without ([protocol](protocol.md)). C takes ${median('lease
   'lease, durable': ({ median }) =>
     `**The durable lease** syncs three times by design, the C beside it twice: the record and its folder before the grant, and the folder again
 after the release, so that a lease that was given back does not come back after a power cut. With ${median('lease, durable', 'C, lock file, synced')} for two syncs, three of
-them are ${median('lease, durable', 'C, lock file, synced', 1.5)}, and 0.67 is the limit; holdfast takes ${median('lease, durable', 'holdfast lease, durable')}.`,
+them are ${median('lease, durable', 'C, lock file, synced', 1.5)}, and 0.67 is the limit, but for what one sync differs from the next; holdfast takes ${median('lease, durable', 'holdfast lease, durable')}.`,
   'holdfast lease: end of descriptors': () =>
     `**A lease after a death.** The waiter's thread wakes the event loop, which judges what the dead left and takes the lease in one change under the
 guard; a file lock is its own when the thread wakes.`,
