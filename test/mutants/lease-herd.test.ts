@@ -20,6 +20,15 @@ interface Mutant {
   caught: (peers: LeasePeer[], dir: string, t: Test) => Promise<boolean>;
 }
 
+/** Longer than a wait takes that anybody looks after. */
+const inVain = (wait: Promise<unknown> | undefined): Promise<boolean> => {
+  const ended = wait?.then(
+    () => false,
+    () => false,
+  );
+  return Promise.race([sleep(5000, true), ended ?? false]);
+};
+
 const mutants: Mutant[] = [
   {
     name: 'what was judged is not compared with what is there',
@@ -123,8 +132,7 @@ const mutants: Mutant[] = [
       for (const wait of waits) wait?.catch(() => undefined); // they end with the test
       head?.signal('SIGSTOP');
       if (held !== undefined) await holder?.release(held);
-      const late = sleep(4000, true);
-      return Promise.race([late, waits[1]?.then(() => false) ?? false]);
+      return inVain(waits[1]);
     },
   },
   {
@@ -140,17 +148,10 @@ const mutants: Mutant[] = [
       await holder?.acquire('name');
       // The victim of a break still has the lock on what was its record.
       holder?.signal('SIGSTOP');
-      const late = sleep(3000, true);
       const wait = head?.acquire('name');
       await untilBlocked(join(dir, 'name.lock'));
       await third?.break('name', { force: true });
-      return Promise.race([
-        late,
-        wait?.then(
-          () => false,
-          () => false,
-        ) ?? false,
-      ]);
+      return inVain(wait);
     },
   },
   {
@@ -166,17 +167,10 @@ const mutants: Mutant[] = [
       await holder?.acquire('name', { ttl: 500 });
       head?.acquire('name').catch(() => undefined); // it ends with the test
       await untilInLine(join(dir, 'name'), 1);
-      const late = sleep(5000, true);
       const wait = next?.acquire('name');
       await untilInLine(join(dir, 'name'), 2);
       for (const peer of [head, holder]) peer?.signal('SIGSTOP');
-      return Promise.race([
-        late,
-        wait?.then(
-          () => false,
-          () => false,
-        ) ?? false,
-      ]);
+      return inVain(wait);
     },
   },
 ];
