@@ -106,6 +106,7 @@ const schema: Schema<LeaseRecord> = {
  * @throws {TypeError} `meta` that JSON cannot say: a cycle, a bigint, a function.
  */
 export function encodeRecord(given: LeaseRecord): Buffer {
+  // One by one: V8 copies the rest of a destructured object, and adds fields to a spread, in a slow way.
   const { token, id, expires, deadline, name, kind, ttl, bootId, timeNamespace } = given;
   const { acquiredAt, owner, pid, startedAt, meta } = given;
   const host = shorten(given.host);
@@ -195,7 +196,7 @@ function padded(value: number | null): string {
 
 /** The fields that are known, and only those; none is checked yet. */
 function pick(fields: Readonly<Record<string, unknown>>): LeaseRecord {
-  // One by one: the rest of a destructured object is copied by a slow way of V8, as is a second spread.
+  // One by one, as in encodeRecord.
   const { id, expires, deadline, name, kind, ttl, bootId, timeNamespace, acquiredAt } = fields;
   const { owner, pid, startedAt, host, command, meta } = fields;
   const token = BigInt(String(fields['token']));
